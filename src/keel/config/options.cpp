@@ -1,0 +1,262 @@
+#include "keel/config/options.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <set>
+#include <stdexcept>
+
+#include "keel/base/error.h"
+#include "keel/base/files.h"
+
+namespace keel {
+namespace {
+
+std::string expected(const Field& field) {
+  struct Name {
+    std::string operator()(bool*) const { return "true or false"; }
+    std::string operator()(int64_t*) const { return "a whole number"; }
+    std::string operator()(double*) const { return "a number"; }
+    std::string operator()(std::string*) const { return "a text"; }
+    std::string operator()(std::vector<std::string>*) const { return "texts"; }
+  };
+  if (field.rule.choices.empty()) return std::visit(Name{}, field.value);
+  std::string text = "one of";
+  for (const std::string& choice : field.rule.choices) text += (text == "one of" ? " " : ", ") + choice;
+  return text;
+}
+
+[[noreturn]] void refuse(const Field& field, const std::string& text, const std::string& where,
+                         const std::string& wanted) {
+  std::string message = "expected " + wanted + " for " + field.name + ", got \"" + text + "\"";
+  const std::string near = nearest_name(text, field.rule.choices);
+  if (!near.empty()) message += ": did you mean " + near + "?";
+  throw UsageError(where, message);
+}
+
+template <class Number>
+Number parse_number(const Field& field, const std::string& text, const std::string& where) {
+  Number number{};
+  const char* end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, number);
+  if (result.ec != std::errc() || result.ptr != end) refuse(field, text, where, expected(field));
+  const auto value = static_cast<double>(number);
+  if (!(value >= field.rule.lowest && value <= field.rule.highest)) {
+    std::string limits;
+    if (field.rule.lowest > -1e300) limits += " of at least " + Json(field.rule.lowest).dump();
+    if (field.rule.highest < 1e300) limits += " of at most " + Json(field.rule.highest).dump();
+    refuse(field, text, where, expected(field) + limits);
+  }
+  return number;
+}
+
+// Assigns a text to the field's variable.
+struct Assign {
+  const Field& field;
+  const std::string& text;
+  const std::string& where;
+  void operator()(bool* value) const {
+    if (text != "true" && text != "false") refuse(field, text, where, expected(field));
+    *value = text == "true";
+  }
+  void operator()(int64_t* value) const { *value = parse_number<int64_t>(field, text, where); }
+  void operator()(double* value) const { *value = parse_number<double>(field, text, where); }
+  void operator()(std::string* value) const {
+    const auto& choices = field.rule.choices;
+    if (!choices.empty() && std::find(choices.begin(), choices.end(), text) == choices.end())
+      refuse(field, text, where, expected(field));
+    *value = text;
+  }
+  void operator()(std::vector<std::string>* value) const { value->push_back(text); }
+};
+
+std::vector<std::string> names_of(const std::vector<Field>& fields) {
+  std::vector<std::string> names;
+  for (const Field& field : fields) names.push_back(field.name);
+  return names;
+}
+
+void require_all(const std::vector<Field>& fields) {
+  for (const Field& field : fields) {
+    const auto* text = std::get_if<std::string*>(&field.value);
+    const auto* list = std::get_if<std::vector<std::string>*>(&field.value);
+    if (field.rule.required && ((text && (*text)->empty()) || (list && (*list)->empty())))
+      throw UsageError(flag_name(field.name), "expected a value, got none: " + field.help);
+  }
+}
+
+void clear_list(const Field& field) {
+  if (auto* list = std::get_if<std::vector<std::string>*>(&field.value)) (*list)->clear();
+}
+
+// What was given on the command line for one field.
+struct Given {
+  const Field* field;
+  std::vector<std::string> texts;
+  CLI::Option* option = nullptr;
+};
+
+void add_option(CLI::App& app, Given& given) {
+  const Field& field = *given.field;
+  std::string names = flag_name(field.name);
+  if (field.rule.letter != 0) names += std::string(",-") + field.rule.letter;
+  if (std::holds_alternative<bool*>(field.value)) {
+    const std::string positive = flag_name(field.name);
+    given.option = app.add_flag(positive + ",!--no-" + positive.substr(2), given.texts);
+  } else {
+    given.option = app.add_option(names, given.texts);
+    given.option->expected(std::holds_alternative<std::vector<std::string>*>(field.value) ? -1 : 1);
+  }
+}
+
+[[noreturn]] void refuse_unknown(const std::string& argument, const std::vector<Field>& fields) {
+  if (!argument.starts_with("-"))
+    throw UsageError(argument, "expected a flag such as --seed, got a bare word");
+  std::string name = argument.substr(argument.find_first_not_of('-'), argument.find('=') - 2);
+  std::replace(name.begin(), name.end(), '-', '_');
+  const std::string near = nearest_name(name, names_of(fields));
+  throw UsageError(argument, near.empty() ? "expected a known flag, got an unknown one: see --help"
+                                          : "expected a known flag, got an unknown one: did you mean " +
+                                                flag_name(near) + "?");
+}
+
+std::string default_text(const OptionValue& value) {
+  struct Text {
+    std::string operator()(bool* v) const { return *v ? "true" : "false"; }
+    std::string operator()(int64_t* v) const { return std::to_string(*v); }
+    std::string operator()(double* v) const { return Json(*v).dump(); }
+    std::string operator()(std::string* v) const { return *v; }
+    std::string operator()(std::vector<std::string>* v) const {
+      std::string text;
+      for (const std::string& item : *v) text += (text.empty() ? "" : " ") + item;
+      return text;
+    }
+  };
+  return std::visit(Text{}, value);
+}
+
+std::string note_of(const Field& field) {
+  std::string note = field.help;
+  if (!field.rule.choices.empty()) note += " (" + expected(field) + ")";
+  return note;
+}
+
+}  // namespace
+
+void OptionVisitor::operator()(OptionValue value, std::string name, std::string help, Rule rule) {
+  for (const Field& field : fields_)
+    if (field.name == name) throw std::logic_error("option declared twice: " + name);
+  fields_.push_back({std::move(name), std::move(help), value, std::move(rule)});
+}
+
+std::vector<Field> fields_of(Options& options) {
+  OptionVisitor visitor;
+  options.visit(visitor);
+  return visitor.fields();
+}
+
+std::string flag_name(const std::string& name) {
+  std::string flag = "--" + name;
+  std::replace(flag.begin(), flag.end(), '_', '-');
+  return flag;
+}
+
+void set_field(const Field& field, const std::string& text, const std::string& where) {
+  std::visit(Assign{field, text, where}, field.value);
+}
+
+void parse_flags(Options& options, const std::vector<std::string>& arguments) {
+  const std::vector<Field> fields = fields_of(options);
+  CLI::App app;
+  app.set_help_flag();
+  app.allow_extras();
+  std::string config;
+  app.add_option("--config", config);
+  std::vector<Given> given(fields.size());
+  for (size_t i = 0; i < fields.size(); ++i) {
+    given[i].field = &fields[i];
+    add_option(app, given[i]);
+  }
+  try {
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::ParseError& error) {
+    throw UsageError("command line", error.what());
+  }
+  if (!app.remaining().empty()) refuse_unknown(app.remaining().front(), fields);
+  if (!config.empty()) apply_yaml(options, read_file(config), config);
+  for (const Given& item : given) {
+    if (item.option->count() == 0) continue;
+    clear_list(*item.field);
+    for (const std::string& text : item.texts) set_field(*item.field, text, flag_name(item.field->name));
+  }
+  require_all(fields);
+  options.check();
+}
+
+void apply_yaml(Options& options, const std::string& yaml, const std::string& where) {
+  YAML::Node root;
+  try {
+    root = YAML::Load(yaml);
+  } catch (const YAML::Exception& error) {
+    throw UsageError(where + ":" + std::to_string(error.mark.line + 1), "expected YAML: " + error.msg);
+  }
+  if (root.IsNull()) return;
+  if (!root.IsMap()) throw UsageError(where, "expected a mapping of option names to values");
+  const std::vector<Field> fields = fields_of(options);
+  for (const auto& entry : root) {
+    const auto name = entry.first.as<std::string>();
+    const std::string line = where + ":" + std::to_string(entry.first.Mark().line + 1);
+    const auto field =
+        std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.name == name; });
+    if (field == fields.end()) {
+      const std::string near = nearest_name(name, names_of(fields));
+      throw UsageError(line, "expected an option, got unknown \"" + name + "\"" +
+                                 (near.empty() ? "" : ": did you mean " + near + "?"));
+    }
+    clear_list(*field);
+    const YAML::Node& value = entry.second;
+    if (value.IsScalar()) {
+      set_field(*field, value.Scalar(), line);
+    } else if (value.IsSequence() && std::holds_alternative<std::vector<std::string>*>(field->value)) {
+      for (const auto& item : value) set_field(*field, item.as<std::string>(), line);
+    } else {
+      throw UsageError(line, "expected " + expected(*field) + " for " + name + ", got a nested value");
+    }
+  }
+}
+
+Json options_json(Options& options) {
+  Json object = Json::object();
+  for (const Field& field : fields_of(options))
+    std::visit([&](auto* value) { object[field.name] = *value; }, field.value);
+  return object;
+}
+
+std::string options_help(Options& options) {
+  std::string text;
+  for (const Field& field : fields_of(options)) {
+    std::string flag = "  " + flag_name(field.name);
+    if (field.rule.letter != 0) flag += std::string(" (-") + field.rule.letter + ")";
+    if (flag.size() < 28) flag.resize(28, ' ');
+    text += flag + "  " + note_of(field);
+    const std::string value = default_text(field.value);
+    text += field.rule.required ? " [required]" : value.empty() ? "" : " [" + value + "]";
+    text += "\n";
+  }
+  return text + "  --config                    A YAML file of these options; flags win over it.\n";
+}
+
+std::string options_markdown(Options& options) {
+  std::string text = "| option | default | what it does |\n|---|---|---|\n";
+  for (const Field& field : fields_of(options)) {
+    const std::string value = default_text(field.value);
+    text += "| `" + flag_name(field.name) + "` | " +
+            (field.rule.required ? "required" : value.empty() ? "–" : "`" + value + "`") + " | " + note_of(field) +
+            " |\n";
+  }
+  return text;
+}
+
+}  // namespace keel
