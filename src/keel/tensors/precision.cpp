@@ -1,0 +1,39 @@
+#include "keel/tensors/precision.h"
+
+#include <ATen/ops/linear.h>
+
+#include "keel/base/error.h"
+
+namespace keel {
+namespace {
+
+// Below this width the casts around a product cost more than bfloat16 saves (measured on AVX512-BF16, two cores).
+constexpr int64_t kNarrow = 256;
+
+bool cpu_multiplies_bfloat16() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+  return false;
+#endif
+}
+
+}  // namespace
+
+Precision choose_precision(const std::string& name, int64_t hidden) {
+  if (name == "float32") return Precision::float32;
+  if (name == "bfloat16") return Precision::bfloat16;
+  if (name == "auto")
+    return hidden >= kNarrow && cpu_multiplies_bfloat16() ? Precision::bfloat16 : Precision::float32;
+  throw UsageError("--precision", "expected auto, float32 or bfloat16, got " + name);
+}
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Precision precision) {
+  if (precision == Precision::float32 || x.scalar_type() == at::kDouble)
+    return at::linear(x, weight, bias.defined() ? std::optional<Tensor>(bias) : std::nullopt);
+  const Tensor product = at::linear(x.to(at::kBFloat16), weight.to(at::kBFloat16)).to(x.scalar_type());
+  return bias.defined() ? product + bias : product;
+}
+
+}  // namespace keel

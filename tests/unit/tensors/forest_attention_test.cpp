@@ -1,0 +1,87 @@
+#include "keel/tensors/forest_attention.h"
+
+#include <gtest/gtest.h>
+
+#include "tensors/dense_reference.h"
+
+namespace keel {
+namespace {
+
+using namespace testing_reference;
+using Attention = Tensor (*)(const Tensor&, const Tensor&, const Tensor&, const std::vector<Segment>&, double);
+
+struct Inputs {
+  std::vector<Segment> segments;
+  std::vector<Tensor> qkv;
+};
+
+Inputs random_inputs(uint64_t seed, at::ScalarType type = at::kDouble) {
+  Inputs inputs{random_segments(seed), {}};
+  const int64_t rows = inputs.segments.back().end;
+  for (const int64_t heads : {4, 2, 2}) inputs.qkv.push_back(normal_tensor({rows, heads, 3}, seed * 7 + inputs.qkv.size(), type));
+  return inputs;
+}
+
+class ForestAttention : public testing::TestWithParam<Attention> {};
+
+TEST_P(ForestAttention, EqualsDenseAttentionForwardAndBackward) {
+  for (uint64_t seed = 1; seed <= 8; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Inputs in = random_inputs(seed);
+    for (Tensor& x : in.qkv) x.requires_grad_();
+    const Tensor out = GetParam()(in.qkv[0], in.qkv[1], in.qkv[2], in.segments, 0.6);
+    const Tensor expected = dense_attention(in.qkv[0], in.qkv[1], in.qkv[2], in.segments, 0.6);
+    EXPECT_LT(largest_difference(out, expected), 1e-12);
+    const Tensor weights = normal_tensor(out.sizes().vec(), seed + 50);
+    const auto got = gradients(out, weights, in.qkv), wanted = gradients(expected, weights, in.qkv);
+    for (size_t i = 0; i < 3; ++i) EXPECT_LT(largest_difference(got[i], wanted[i]), 1e-12) << "input " << i;
+  }
+}
+
+TEST_P(ForestAttention, GradientsEqualCentralDifferences) {
+  for (uint64_t seed = 11; seed <= 13; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const Inputs in = random_inputs(seed);
+    const auto f = [&](const std::vector<Tensor>& x) { return GetParam()(x[0], x[1], x[2], in.segments, 0.6); };
+    EXPECT_LT(gradient_error(f, in.qkv, seed), 1e-7);
+  }
+}
+
+TEST_P(ForestAttention, Float32IsFloat64ToRounding) {
+  Inputs in = random_inputs(21), single = random_inputs(21, at::kFloat);
+  const Tensor wide = GetParam()(in.qkv[0], in.qkv[1], in.qkv[2], in.segments, 0.6);
+  const Tensor narrow = GetParam()(single.qkv[0], single.qkv[1], single.qkv[2], in.segments, 0.6);
+  EXPECT_EQ(narrow.scalar_type(), at::kFloat);
+  EXPECT_LT(largest_difference(wide, narrow), 1e-5);
+}
+
+// A shared prompt and a repeated prompt are the same function, gradients included.
+TEST_P(ForestAttention, SharedPrefixEqualsRepeatedPrefix) {
+  const std::vector<Segment> shared = {{0, 4, -1}, {4, 7, 0}, {7, 9, 0}};
+  const std::vector<Segment> repeated = {{0, 7, -1}, {7, 13, -1}};
+  const auto repeat = [](const Tensor& x) {
+    return at::cat({x.slice(0, 0, 7), x.slice(0, 0, 4), x.slice(0, 7, 9)});
+  };
+  Inputs in;
+  for (const int64_t heads : {4, 2, 2}) in.qkv.push_back(normal_tensor({9, heads, 3}, 31 + in.qkv.size()).requires_grad_(true));
+  const Tensor out = repeat(GetParam()(in.qkv[0], in.qkv[1], in.qkv[2], shared, 1.0));
+  const Tensor expected = GetParam()(repeat(in.qkv[0]), repeat(in.qkv[1]), repeat(in.qkv[2]), repeated, 1.0);
+  EXPECT_LT(largest_difference(out, expected), 1e-13);
+  const Tensor weights = normal_tensor(out.sizes().vec(), 41);
+  const auto got = gradients(out, weights, in.qkv), wanted = gradients(expected, weights, in.qkv);
+  for (size_t i = 0; i < 3; ++i) EXPECT_LT(largest_difference(got[i], wanted[i]), 1e-12) << "input " << i;
+}
+
+TEST_P(ForestAttention, RefusesShapesThatDoNotFit) {
+  const std::vector<Segment> segments = {{0, 4, -1}};
+  const Tensor x = at::zeros({4, 3, 2}), other = at::zeros({4, 2, 2});
+  EXPECT_THROW(GetParam()(x, other, other, segments, 1.0), std::invalid_argument);
+  EXPECT_THROW(GetParam()(x.slice(0, 0, 3), x, x, segments, 1.0), std::invalid_argument);
+}
+
+INSTANTIATE_TEST_SUITE_P(Statements, ForestAttention,
+                         testing::Values(&forest_attention, &forest_attention_by_pieces),
+                         [](const auto& statement) { return statement.index == 0 ? "OnePass" : "ByPieces"; });
+
+}  // namespace
+}  // namespace keel
