@@ -1,0 +1,157 @@
+#include "keel/models/decoder.h"
+
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/layer_norm.h>
+#include <ATen/ops/relu.h>
+#include <ATen/ops/rms_norm.h>
+#include <ATen/ops/silu.h>
+
+#include <cmath>
+#include <numbers>
+#include <stdexcept>
+
+#include "keel/models/dropout.h"
+#include "keel/tensors/forest_attention.h"
+
+namespace keel {
+namespace {
+
+// Llama 3.1's scaling of one inverse frequency.
+float scaled_frequency(float frequency, const RotaryScaling& s) {
+  const double wavelength = 2 * std::numbers::pi / frequency;
+  const auto original = static_cast<double>(s.original_positions);
+  if (wavelength < original / s.high_factor) return frequency;
+  if (wavelength > original / s.low_factor) return static_cast<float>(frequency / s.factor);
+  const double smooth = (original / wavelength - s.low_factor) / (s.high_factor - s.low_factor);
+  return static_cast<float>((1 - smooth) * frequency / s.factor + smooth * frequency);
+}
+
+// Angles in float32, as transformers computes them whatever the model's dtype is.
+Tensor rotary_angles(const DecoderConfig& config) {
+  const int64_t half = config.head_size / 2;
+  std::vector<float> frequencies;
+  for (int64_t i = 0; i < half; ++i) {
+    const float exponent = static_cast<float>(2 * i) / static_cast<float>(config.head_size);
+    const float frequency = 1.0F / std::pow(static_cast<float>(config.rotary_base), exponent);
+    frequencies.push_back(config.rotary_scaling ? scaled_frequency(frequency, *config.rotary_scaling) : frequency);
+  }
+  const Tensor positions = at::arange(config.max_positions, at::kFloat);
+  return positions.unsqueeze(1) * at::tensor(frequencies).unsqueeze(0);
+}
+
+Tensor activate(const Tensor& x, Activation activation) {
+  switch (activation) {
+    case Activation::silu: return at::silu(x);
+    case Activation::gelu: return at::gelu(x);
+    case Activation::gelu_tanh: return at::gelu(x, "tanh");
+    case Activation::relu: return at::relu(x);
+  }
+  throw std::logic_error("decoder: unknown activation");
+}
+
+}  // namespace
+
+Decoder::Decoder(DecoderConfig config, std::vector<Parameter> parameters)
+    : config_(std::move(config)), parameters_(std::move(parameters)) {
+  for (int64_t layer = 0; layer < config_.layers; ++layer) {
+    const std::string prefix = "layers." + std::to_string(layer) + ".";
+    blocks_.push_back({take(prefix + "attention_norm"), take(prefix + "qkv"), take(prefix + "attention_out"),
+                       take(prefix + "mlp_norm"), take(prefix + "up"), take(prefix + "down")});
+  }
+  norm_ = take("norm");
+  if (config_.positions == Positions::learned) {
+    learned_positions_ = take("positions").weight;
+  } else {
+    const Tensor angles = rotary_angles(config_);
+    const auto type = embedding().scalar_type();
+    cos_ = angles.cos().to(type);
+    sin_ = angles.sin().to(type);
+  }
+}
+
+Decoder::Linear Decoder::take(const std::string& name) const {
+  Linear linear;
+  for (const Parameter& parameter : parameters_) {
+    if (parameter.name == name + ".weight") linear.weight = parameter.value;
+    if (parameter.name == name + ".bias") linear.bias = parameter.value;
+  }
+  if (!linear.weight.defined()) throw std::logic_error("decoder: no parameter " + name);
+  return linear;
+}
+
+void Decoder::check_inputs(const Tensor& tokens, const Tensor& positions) const {
+  if (tokens.numel() == 0) throw std::invalid_argument("[decoder] expected at least one token, got none");
+  const auto last = positions.max().item().toLong(), highest = tokens.max().item().toLong();
+  if (last >= config_.max_positions)
+    throw std::invalid_argument("[decoder] expected positions below the context of " +
+                                std::to_string(config_.max_positions) + ", got " + std::to_string(last));
+  if (highest >= config_.vocabulary || tokens.min().item().toLong() < 0)
+    throw std::invalid_argument("[decoder] expected token ids below the vocabulary of " +
+                                std::to_string(config_.vocabulary) + ", got " + std::to_string(highest));
+}
+
+Tensor Decoder::normalize(const Tensor& x, const Linear& norm) const {
+  if (config_.norm == Norm::rms) return at::rms_norm(x, {config_.hidden}, norm.weight, config_.norm_epsilon);
+  return at::layer_norm(x, {config_.hidden}, norm.weight, norm.bias, config_.norm_epsilon);
+}
+
+// The two halves of each head turn together (the "rotate half" layout; Su et al. 2021, equation 34).
+Tensor Decoder::rotate(const Tensor& x, const Tensor& positions) const {
+  const Tensor cos = cos_.index_select(0, positions).unsqueeze(1), sin = sin_.index_select(0, positions).unsqueeze(1);
+  const int64_t half = config_.head_size / 2;
+  const Tensor first = x.slice(-1, 0, half), second = x.slice(-1, half);
+  return at::cat({first * cos - second * sin, second * cos + first * sin}, -1);
+}
+
+Tensor Decoder::attention(int64_t layer, const Tensor& x, const Tensor& positions, Attend& attend,
+                          Precision precision) const {
+  const Block& block = blocks_[static_cast<size_t>(layer)];
+  const int64_t rows = x.size(0), queries = config_.heads, keys = config_.kv_heads;
+  const Tensor qkv = linear(normalize(x, block.attention_norm), block.qkv.weight, block.qkv.bias, precision)
+                         .view({rows, queries + 2 * keys, config_.head_size});
+  Tensor q_and_k = qkv.slice(1, 0, queries + keys);
+  if (config_.positions == Positions::rotary) q_and_k = rotate(q_and_k, positions);
+  const Tensor out = attend(layer, q_and_k.slice(1, 0, queries), q_and_k.slice(1, queries), qkv.slice(1, queries + keys));
+  return linear(out.reshape({rows, queries * config_.head_size}), block.attention_out.weight, block.attention_out.bias,
+                precision);
+}
+
+Tensor Decoder::mlp(int64_t layer, const Tensor& x, Precision precision) const {
+  const Block& block = blocks_[static_cast<size_t>(layer)];
+  const Tensor up = linear(normalize(x, block.mlp_norm), block.up.weight, block.up.bias, precision);
+  const Tensor inner = config_.gated_mlp
+                           ? activate(up.slice(1, 0, config_.mlp), config_.activation) * up.slice(1, config_.mlp)
+                           : activate(up, config_.activation);
+  return linear(inner, block.down.weight, block.down.bias, precision);
+}
+
+Tensor Decoder::forward(const Tensor& tokens, const Tensor& positions, Attend& attend, Precision precision,
+                        const Dropout* dropout) const {
+  check_inputs(tokens, positions);
+  // Site 0 is the embedding; a block has two sites, after its attention and after its MLP.
+  const auto drop = [&](const Tensor& x, int64_t site) {
+    return dropout == nullptr || dropout->rate == 0 ? x : apply_dropout(x, *dropout, positions, site);
+  };
+  Tensor x = at::embedding(embedding(), tokens);
+  if (learned_positions_.defined()) x = x + at::embedding(learned_positions_, positions);
+  x = drop(x, 0);
+  for (int64_t layer = 0; layer < config_.layers; ++layer) {
+    x = x + drop(attention(layer, x, positions, attend, precision), 2 * layer + 1);
+    x = x + drop(mlp(layer, x, precision), 2 * layer + 2);
+  }
+  return normalize(x, norm_);
+}
+
+ForestAttend::ForestAttend(const std::vector<Segment>& segments, int64_t head_size)
+    : segments_(segments), scale_(1.0 / std::sqrt(static_cast<double>(head_size))) {}
+
+Tensor ForestAttend::operator()(int64_t, const Tensor& q, const Tensor& k, const Tensor& v) {
+  return forest_attention(q, k, v, segments_, scale_);
+}
+
+Tensor forest_hidden(const Decoder& decoder, const Forest& forest, Precision precision, const Dropout* dropout) {
+  ForestAttend attend(forest.segments, decoder.config().head_size);
+  return decoder.forward(forest.tokens, forest.positions, attend, precision, dropout);
+}
+
+}  // namespace keel

@@ -1,0 +1,86 @@
+// The one decoder of all families: a stack of pre-norm blocks, written against a small set of tensor operations.
+// Training and decoding run this same code with two implementations of Attend: over a forest, and over a cache.
+#pragma once
+
+#include "keel/models/decoder_config.h"
+#include "keel/models/families.h"
+#include "keel/tensors/forest.h"
+#include "keel/tensors/precision.h"
+
+namespace keel {
+
+/// A named tensor of a model. Those of two or more dimensions decay under weight decay; norms and biases do not.
+struct Parameter {
+  std::string name;
+  Tensor value;
+  bool decays() const { return value.dim() >= 2; }
+};
+
+/// Attention as a block sees it. q: (N, heads, d), k and v: (N, kv_heads, d), rotated; returns (N, heads, d).
+struct Attend {
+  virtual ~Attend() = default;
+  virtual Tensor operator()(int64_t layer, const Tensor& q, const Tensor& k, const Tensor& v) = 0;
+};
+
+/// Dropout of the embeddings and of what each block adds to the residual stream (Vaswani et al. 2017, section 5.4).
+/// Masks are keyed by (seed, step, document, position, layer), so packing and micro-batches change nothing.
+struct Dropout {
+  double rate = 0;
+  uint64_t seed = 0;
+  uint32_t step = 0;
+  std::vector<int64_t> documents;  // (N) the row's document in the data
+};
+
+class Decoder {
+ public:
+  /// Parameters in the order of parameter_specs(); the head, when there is one, is not the decoder's.
+  Decoder(DecoderConfig config, std::vector<Parameter> parameters);
+
+  const DecoderConfig& config() const { return config_; }
+  const std::vector<Parameter>& parameters() const { return parameters_; }
+  const Tensor& embedding() const { return parameters_.front().value; }
+
+  /// tokens, positions: (N) int64. Returns the normed last hidden states, (N, hidden).
+  /// Errors: std::invalid_argument for a position beyond the context or a token beyond the vocabulary.
+  Tensor forward(const Tensor& tokens, const Tensor& positions, Attend& attend, Precision precision,
+                 const Dropout* dropout = nullptr) const;
+
+ private:
+  struct Linear {
+    Tensor weight, bias;
+  };
+  struct Block {
+    Linear attention_norm, qkv, attention_out, mlp_norm, up, down;
+  };
+
+  Linear take(const std::string& name) const;
+  Tensor normalize(const Tensor& x, const Linear& norm) const;
+  Tensor attention(int64_t layer, const Tensor& x, const Tensor& positions, Attend& attend, Precision precision) const;
+  Tensor mlp(int64_t layer, const Tensor& x, Precision precision) const;
+  Tensor rotate(const Tensor& x, const Tensor& positions) const;
+  void check_inputs(const Tensor& tokens, const Tensor& positions) const;
+
+  DecoderConfig config_;
+  std::vector<Parameter> parameters_;
+  std::vector<Block> blocks_;
+  Linear norm_;
+  Tensor learned_positions_;  // (max_positions, hidden) or undefined
+  Tensor cos_, sin_;          // (max_positions, head_size / 2) or undefined
+};
+
+/// Attention over a forest, for training and scoring.
+class ForestAttend : public Attend {
+ public:
+  ForestAttend(const std::vector<Segment>& segments, int64_t head_size);
+  Tensor operator()(int64_t layer, const Tensor& q, const Tensor& k, const Tensor& v) override;
+
+ private:
+  const std::vector<Segment>& segments_;
+  double scale_;
+};
+
+/// forward() over a whole forest.
+Tensor forest_hidden(const Decoder& decoder, const Forest& forest, Precision precision,
+                     const Dropout* dropout = nullptr);
+
+}  // namespace keel

@@ -1,0 +1,112 @@
+#include "keel/models/model.h"
+
+#include <cmath>
+
+#include "keel/base/random.h"
+
+namespace keel {
+namespace {
+
+void fill_normal(const Tensor& values, double deviation, uint64_t seed, uint32_t parameter) {
+  float* data = values.data_ptr<float>();
+  at::parallel_for(0, values.numel(), 4096, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      data[i] = static_cast<float>(deviation * normal({seed, Stream::initial_weights, parameter, 0,
+                                                       static_cast<uint32_t>(i >> 32), static_cast<uint32_t>(i)}));
+  });
+}
+
+Tensor initial_value(const ParameterSpec& spec, const DecoderConfig& config, uint64_t seed, uint32_t index) {
+  if (spec.initial == Initial::ones) return at::ones(spec.shape, at::kFloat);
+  Tensor value = at::zeros(spec.shape, at::kFloat);
+  if (spec.initial == Initial::zeros) return value;
+  double deviation = config.initializer_range;
+  if (spec.initial == Initial::normal_residual) deviation /= std::sqrt(2.0 * static_cast<double>(config.layers));
+  fill_normal(value, deviation, seed, index);
+  return value;
+}
+
+std::vector<Parameter> cloned(const std::vector<Parameter>& parameters) {
+  std::vector<Parameter> copies;
+  for (const Parameter& p : parameters) copies.push_back({p.name, p.value.detach().clone()});
+  return copies;
+}
+
+}  // namespace
+
+std::vector<Parameter> Model::parameters() const {
+  std::vector<Parameter> all = decoder.parameters();
+  if (head.weight.defined() && !head.weight.is_same(decoder.embedding())) all.push_back({"head.weight", head.weight});
+  return all;
+}
+
+int64_t Model::parameter_count() const {
+  int64_t count = 0;
+  for (const Parameter& parameter : parameters()) count += parameter.value.numel();
+  return count;
+}
+
+void set_trainable(const Model& model, bool trainable) {
+  for (const Parameter& parameter : model.parameters()) parameter.value.set_requires_grad(trainable);
+}
+
+Role role_of(const Model& model) { return {&model.decoder, &model.head, model.precision}; }
+
+std::vector<Tensor> forward(const Forest& forest, std::span<const Role> roles, const Dropout* dropout) {
+  std::vector<Tensor> hidden;
+  for (size_t i = 0; i < roles.size(); ++i) {
+    size_t same = 0;
+    while (roles[same].trunk != roles[i].trunk) ++same;
+    hidden.push_back(same < i ? hidden[same] : forest_hidden(*roles[i].trunk, forest, roles[i].precision, dropout));
+  }
+  return hidden;
+}
+
+LogProbs language_logprobs(const Role& role, const Tensor& hidden, const Tensor& from, const Tensor& tokens,
+                           double temperature) {
+  const Tensor rows = hidden.index_select(0, from);
+  const bool narrow = role.precision == Precision::bfloat16 && rows.scalar_type() == at::kFloat;
+  const Tensor& weight = role.head->weight;
+  return narrow ? linear_logprob(rows.to(at::kBFloat16), weight.to(at::kBFloat16), tokens, temperature)
+                : linear_logprob(rows, weight, tokens, temperature);
+}
+
+Tensor scalar_values(const Role& role, const Tensor& hidden, const Tensor& rows) {
+  const Tensor weight = role.head->weight.select(0, role.head->reward_label);
+  return hidden.index_select(0, rows).matmul(weight) + role.head->shift;
+}
+
+Model with_scalar_head(const Model& source, uint64_t seed) {
+  Tensor weight = at::empty({1, source.config().hidden}, at::kFloat);
+  fill_normal(weight, 1.0 / std::sqrt(static_cast<double>(source.config().hidden) + 1), seed, 0xFFFFFFFF);
+  const Head head{HeadKind::scalar, weight.to(source.decoder.embedding().scalar_type()), 0, 0};
+  return {source.family, source.config_json, Decoder(source.config(), cloned(source.decoder.parameters())),
+          head,          source.folder,      source.precision};
+}
+
+Model clone_model(const Model& source) {
+  Decoder decoder(source.config(), cloned(source.decoder.parameters()));
+  Head head = source.head;
+  head.weight = source.head.weight.is_same(source.decoder.embedding()) ? decoder.embedding()
+                                                                      : source.head.weight.detach().clone();
+  return {source.family, source.config_json, std::move(decoder), head, source.folder, source.precision};
+}
+
+Model new_model(const Family& family, const DecoderConfig& config, HeadKind kind, uint64_t seed) {
+  check_config(config, "model");
+  std::vector<Parameter> parameters;
+  Tensor head_weight;
+  uint32_t index = 0;
+  for (const ParameterSpec& spec : parameter_specs(family, config, kind, 1)) {
+    const Tensor value = initial_value(spec, config, seed, index++);
+    if (spec.name == "head.weight")
+      head_weight = value;
+    else
+      parameters.push_back({spec.name, value});
+  }
+  Decoder decoder(config, std::move(parameters));
+  if (!head_weight.defined()) head_weight = decoder.embedding();
+  return {&family, family.write(config), std::move(decoder), {kind, head_weight, 0, 0}, {}, Precision::float32};
+}
+
+}  // namespace keel
