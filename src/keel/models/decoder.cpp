@@ -17,26 +17,28 @@ namespace keel {
 namespace {
 
 // Llama 3.1's scaling of one inverse frequency.
-float scaled_frequency(float frequency, const RotaryScaling& s) {
+template <class T>
+T scaled_frequency(T frequency, const RotaryScaling& s) {
   const double wavelength = 2 * std::numbers::pi / frequency;
   const auto original = static_cast<double>(s.original_positions);
   if (wavelength < original / s.high_factor) return frequency;
-  if (wavelength > original / s.low_factor) return static_cast<float>(frequency / s.factor);
+  if (wavelength > original / s.low_factor) return static_cast<T>(frequency / s.factor);
   const double smooth = (original / wavelength - s.low_factor) / (s.high_factor - s.low_factor);
-  return static_cast<float>((1 - smooth) * frequency / s.factor + smooth * frequency);
+  return static_cast<T>((1 - smooth) * frequency / s.factor + smooth * frequency);
 }
 
-// Angles in float32, as transformers computes them whatever the model's dtype is.
+// (max_positions, head_size / 2). In T's own arithmetic: float32 is what transformers computes.
+template <class T>
 Tensor rotary_angles(const DecoderConfig& config) {
   const int64_t half = config.head_size / 2;
-  std::vector<float> frequencies;
+  std::vector<T> frequencies;
   for (int64_t i = 0; i < half; ++i) {
-    const float exponent = static_cast<float>(2 * i) / static_cast<float>(config.head_size);
-    const float frequency = 1.0F / std::pow(static_cast<float>(config.rotary_base), exponent);
+    const T exponent = static_cast<T>(2 * i) / static_cast<T>(config.head_size);
+    const T frequency = 1 / std::pow(static_cast<T>(config.rotary_base), exponent);
     frequencies.push_back(config.rotary_scaling ? scaled_frequency(frequency, *config.rotary_scaling) : frequency);
   }
-  const Tensor positions = at::arange(config.max_positions, at::kFloat);
-  return positions.unsqueeze(1) * at::tensor(frequencies).unsqueeze(0);
+  const Tensor row = at::tensor(frequencies);
+  return at::arange(config.max_positions, row.options()).unsqueeze(1) * row.unsqueeze(0);
 }
 
 Tensor activate(const Tensor& x, Activation activation) {
@@ -62,8 +64,8 @@ Decoder::Decoder(DecoderConfig config, std::vector<Parameter> parameters)
   if (config_.positions == Positions::learned) {
     learned_positions_ = take("positions").weight;
   } else {
-    const Tensor angles = rotary_angles(config_);
     const auto type = embedding().scalar_type();
+    const Tensor angles = type == at::kDouble ? rotary_angles<double>(config_) : rotary_angles<float>(config_);
     cos_ = angles.cos().to(type);
     sin_ = angles.sin().to(type);
   }
