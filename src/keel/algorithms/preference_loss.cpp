@@ -4,17 +4,6 @@
 
 namespace keel {
 
-RankedPairs ranked_pairs(std::span<const int64_t> ranks) {
-  RankedPairs pairs;
-  for (size_t i = 0; i < ranks.size(); ++i)
-    for (size_t j = 0; j < ranks.size(); ++j)
-      if (ranks[i] < ranks[j]) {
-        pairs.better.push_back(static_cast<int64_t>(i));
-        pairs.worse.push_back(static_cast<int64_t>(j));
-      }
-  return pairs;
-}
-
 Tensor preference_loss(const Tensor& better, const Tensor& worse, const Tensor& margin, const Tensor& weight) {
   check_shape("preference_loss", "worse", worse, better.sizes().vec());
   check_shape("preference_loss", "weight", weight, better.sizes().vec());

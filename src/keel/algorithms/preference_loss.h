@@ -5,13 +5,6 @@
 
 namespace keel {
 
-/// The strictly ordered pairs of one prompt's K ranked completions, as indices 0 .. K-1 (ranks: 1 is best, equal
-/// numbers tie and give no pair).
-struct RankedPairs {
-  std::vector<int64_t> better, worse;
-};
-RankedPairs ranked_pairs(std::span<const int64_t> ranks);
-
 /// Bradley–Terry: sum_p weight_p * -log sigmoid(better_p - worse_p - margin_p). All (P); margin may be undefined.
 /// InstructGPT (Ouyang et al. 2022, equation 1): all pairs of one prompt are one element, weight_p is
 /// 1 / (strictly ordered pairs of the prompt) / (prompts of the batch); 1/C(K,2) without ties. The paper prints the

@@ -1,0 +1,81 @@
+#include "keel/data/batches.h"
+
+namespace keel {
+
+int64_t scored_tokens(const Example& example, bool completion_only) {
+  const auto prompt = static_cast<int64_t>(example.prompt.size());
+  const auto all = prompt + static_cast<int64_t>(example.completions.front().size());
+  return completion_only && prompt > 0 ? all - prompt : all - 1;
+}
+
+LanguageBatch language_batch(std::span<const Example* const> examples, bool completion_only) {
+  ForestBuilder builder;
+  std::vector<int64_t> from, tokens, documents;
+  for (const Example* example : examples) {
+    std::vector<int64_t> ids = example->prompt;
+    ids.insert(ids.end(), example->completions.front().begin(), example->completions.front().end());
+    const int64_t begin = builder.size(), size = static_cast<int64_t>(ids.size());
+    builder.add(ids);
+    for (int64_t i = size - scored_tokens(*example, completion_only); i < size; ++i) {
+      from.push_back(begin + i - 1);
+      tokens.push_back(ids[static_cast<size_t>(i)]);
+    }
+    documents.insert(documents.end(), ids.size(), example->document);
+  }
+  return {builder.build(), at::tensor(from, at::kLong), at::tensor(tokens, at::kLong), std::move(documents)};
+}
+
+JudgedBatch judged_batch(std::span<const Example* const> examples) {
+  ForestBuilder builder;
+  JudgedBatch batch;
+  std::vector<int64_t> last_rows;
+  batch.first = {0};
+  for (const Example* example : examples) {
+    const int32_t root = example->prompt.empty() ? -1 : builder.add(example->prompt);
+    for (const auto& completion : example->completions)
+      last_rows.push_back(builder.last_row(builder.add(completion, root)));
+    batch.documents.resize(static_cast<size_t>(builder.size()), example->document);
+    batch.first.push_back(static_cast<int64_t>(last_rows.size()));
+  }
+  batch.forest = builder.build();
+  batch.last_rows = at::tensor(last_rows, at::kLong);
+  return batch;
+}
+
+RankedPairs ranked_pairs(std::span<const int64_t> ranks) {
+  RankedPairs pairs;
+  for (size_t i = 0; i < ranks.size(); ++i)
+    for (size_t j = 0; j < ranks.size(); ++j)
+      if (ranks[i] < ranks[j]) {
+        pairs.better.push_back(static_cast<int64_t>(i));
+        pairs.worse.push_back(static_cast<int64_t>(j));
+      }
+  return pairs;
+}
+
+ComparisonBatch comparison_batch(std::span<const Example* const> examples, const JudgedBatch& judged, int64_t prompts) {
+  std::vector<int64_t> better, worse;
+  std::vector<float> weight;
+  for (size_t i = 0; i < examples.size(); ++i) {
+    const RankedPairs pairs = ranked_pairs(examples[i]->ranks);
+    for (size_t p = 0; p < pairs.better.size(); ++p) {
+      better.push_back(judged.first[i] + pairs.better[p]);
+      worse.push_back(judged.first[i] + pairs.worse[p]);
+      weight.push_back(1.0F / static_cast<float>(pairs.better.size()) / static_cast<float>(prompts));
+    }
+  }
+  return {at::tensor(better, at::kLong), at::tensor(worse, at::kLong), at::tensor(weight, at::kFloat)};
+}
+
+bool has_strict_pair(const Example& example) { return !ranked_pairs(example.ranks).better.empty(); }
+
+std::vector<std::vector<const Example*>> micro_batches(const std::vector<const Example*>& batch, int64_t rows) {
+  if (rows <= 0) return {batch};
+  std::vector<std::vector<const Example*>> pieces;
+  for (size_t begin = 0; begin < batch.size(); begin += static_cast<size_t>(rows))
+    pieces.emplace_back(batch.begin() + static_cast<std::ptrdiff_t>(begin),
+                        batch.begin() + static_cast<std::ptrdiff_t>(std::min(begin + static_cast<size_t>(rows), batch.size())));
+  return pieces;
+}
+
+}  // namespace keel

@@ -1,0 +1,125 @@
+#include "keel/data/examples.h"
+
+#include <algorithm>
+
+#include "keel/base/error.h"
+#include "keel/base/random.h"
+#include "keel/tokenizer/tokenizer.h"
+
+namespace keel {
+namespace {
+
+std::string place(const RowFile& file, const Row& row) { return file.path + ":" + std::to_string(row.line); }
+
+const Tokenizer& need(const Tokenizer* tokenizer, const std::string& where) {
+  if (tokenizer == nullptr)
+    throw Error(where, "expected token ids, got a text: the model folder has no tokenizer to encode it with");
+  return *tokenizer;
+}
+
+void check_ids(const std::vector<int64_t>& ids, int64_t vocabulary, const std::string& where) {
+  for (const int64_t id : ids)
+    if (id < 0 || id >= vocabulary)
+      throw Error(where, "expected ids below the vocabulary of " + std::to_string(vocabulary) + ", got " + std::to_string(id));
+}
+
+// A completion's ids; a text's own when the row has no prompt.
+std::vector<int64_t> completion_ids(const Passage& passage, bool has_prompt, const Tokenizer* tokenizer,
+                                    const EncodeOptions& options, const std::string& where) {
+  if (passage.has_ids) return passage.ids;
+  const Tokenizer& t = need(tokenizer, where);
+  std::vector<int64_t> ids = has_prompt ? t.encode_completion(passage.text) : t.encode(passage.text);
+  if (options.end_id) ids.push_back(*options.end_id);
+  return ids;
+}
+
+Example encode_row(const RowFile& file, const Row& row, const Tokenizer* tokenizer, int64_t vocabulary,
+                   const EncodeOptions& options) {
+  const std::string where = place(file, row);
+  Example example;
+  if (row.has_prompt) example.prompt = encode_prompt(row.prompt, tokenizer, where);
+  check_ids(example.prompt, vocabulary, where);
+  for (const Passage& passage : row.completions) {
+    example.completions.push_back(completion_ids(passage, row.has_prompt, tokenizer, options, where));
+    check_ids(example.completions.back(), vocabulary, where);
+    if (example.completions.back().empty()) throw Error(where, "expected a completion of at least one token, got none");
+  }
+  example.ranks = row.ranks;
+  example.label = row.label;
+  return example;
+}
+
+// Cuts a document into windows of max_length tokens.
+std::vector<Example> split_document(const Example& example, int64_t max_length) {
+  std::vector<Example> parts;
+  const auto& ids = example.completions.front();
+  for (size_t begin = 0; begin < ids.size(); begin += static_cast<size_t>(max_length)) {
+    Example part;
+    const size_t end = std::min(begin + static_cast<size_t>(max_length), ids.size());
+    part.completions = {{ids.begin() + static_cast<std::ptrdiff_t>(begin), ids.begin() + static_cast<std::ptrdiff_t>(end)}};
+    if (end - begin > 1) parts.push_back(std::move(part));  // one token predicts nothing
+  }
+  return parts;
+}
+
+void add_fitting(ExampleSet& set, Example example, const EncodeOptions& options, const std::string& where) {
+  if (options.max_length <= 0 || example.longest() <= options.max_length) {
+    set.examples.push_back(std::move(example));
+    return;
+  }
+  if (options.too_long == TooLong::drop) {
+    ++set.dropped;
+    return;
+  }
+  ++set.truncated;
+  if (options.too_long == TooLong::split && example.prompt.empty()) {
+    for (Example& part : split_document(example, options.max_length)) set.examples.push_back(std::move(part));
+    return;
+  }
+  const int64_t room = options.max_length - static_cast<int64_t>(example.prompt.size());
+  if (room < 1)
+    throw Error(where, "expected a prompt shorter than the context of " + std::to_string(options.max_length) +
+                           " tokens, got one of " + std::to_string(example.prompt.size()));
+  for (auto& completion : example.completions)
+    completion.resize(std::min(completion.size(), static_cast<size_t>(room)));
+  set.examples.push_back(std::move(example));
+}
+
+}  // namespace
+
+int64_t Example::longest() const {
+  size_t longest = 0;
+  for (const auto& completion : completions) longest = std::max(longest, completion.size());
+  return static_cast<int64_t>(prompt.size() + longest);
+}
+
+std::vector<int64_t> encode_prompt(const Passage& prompt, const Tokenizer* tokenizer, const std::string& where) {
+  std::vector<int64_t> ids = prompt.has_ids ? prompt.ids : need(tokenizer, where).encode(prompt.text);
+  if (ids.empty()) throw Error(where, "expected a prompt of at least one token, got an empty one");
+  return ids;
+}
+
+ExampleSet encode_rows(const RowFile& file, const Tokenizer* tokenizer, int64_t vocabulary,
+                       const EncodeOptions& options) {
+  ExampleSet set;
+  for (const Row& row : file.rows)
+    add_fitting(set, encode_row(file, row, tokenizer, vocabulary, options), options, place(file, row));
+  for (size_t i = 0; i < set.examples.size(); ++i) set.examples[i].document = static_cast<int64_t>(i);
+  return set;
+}
+
+DataOrder::DataOrder(int64_t size, int64_t batch_size, uint64_t seed, bool shuffle, int64_t limit)
+    : size_(size), batch_size_(batch_size), seed_(seed), shuffle_(shuffle), limit_(limit) {}
+
+std::vector<int64_t> DataOrder::batch(int64_t step) const {
+  std::vector<int64_t> indices;
+  for (int64_t i = 0; i < batch_size_; ++i) {
+    const int64_t position = step * batch_size_ + i, epoch = position / size_;
+    if (limit_ > 0 && position >= limit_) break;
+    indices.push_back(shuffle_ ? KeyedPermutation(seed_, static_cast<uint32_t>(epoch), size_)(position % size_)
+                               : position % size_);
+  }
+  return indices;
+}
+
+}  // namespace keel

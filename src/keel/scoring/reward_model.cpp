@@ -1,0 +1,91 @@
+#include "keel/scoring/reward_model.h"
+
+#include <algorithm>
+
+#include "keel/base/error.h"
+#include "keel/base/files.h"
+#include "keel/data/batches.h"
+#include "keel/models/model_folder.h"
+#include "keel/tokenizer/tokenizer.h"
+
+namespace keel {
+namespace {
+
+constexpr int64_t kTokensAtOnce = 16384;  // bounds the memory of a scoring pass
+
+std::string tokenizer_hash(const std::filesystem::path& folder) {
+  for (const char* name : {"tokenizer.json", "vocab.json"})
+    if (!folder.empty() && std::filesystem::exists(folder / name)) return sha256_of_file(folder / name);
+  return "";
+}
+
+}  // namespace
+
+bool same_tokenizer(const std::filesystem::path& a, const std::filesystem::path& b) {
+  return tokenizer_hash(a) == tokenizer_hash(b);
+}
+
+RewardModel::RewardModel(const std::filesystem::path& folder, const std::filesystem::path& policy_folder,
+                         const std::string& precision)
+    : model_(load_model(folder)), shares_tokenizer_(same_tokenizer(folder, policy_folder)) {
+  if (model_.head.kind != HeadKind::scalar)
+    throw Error(folder.string(), "expected a reward model (…ForSequenceClassification), got a language model");
+  model_.precision = choose_precision(precision, model_.config().hidden);
+  if (shares_tokenizer_) return;
+  if (tokenizer_hash(folder).empty())
+    throw Error(folder.string(), "expected a tokenizer beside a reward model whose tokenizer is not the policy's, got none");
+  tokenizer_ = std::make_unique<Tokenizer>(Tokenizer::load(folder));
+}
+
+RewardModel::~RewardModel() = default;
+
+Example RewardModel::example_of(const ScoredSample& sample) const {
+  Example example;
+  example.prompt = shares_tokenizer_ ? sample.prompt_ids : tokenizer_->encode(sample.prompt_text);
+  std::vector<int64_t> ids = shares_tokenizer_ ? sample.completion_ids : tokenizer_->encode_completion(sample.completion_text);
+  if (!shares_tokenizer_ && sample.finished && tokenizer_->eos_id()) ids.push_back(*tokenizer_->eos_id());
+  if (ids.empty()) ids.push_back(tokenizer_->eos_id().value_or(0));  // an empty text is still judged
+  const int64_t room = model_.config().max_positions - static_cast<int64_t>(example.prompt.size());
+  if (room < 1)
+    throw Error("reward model", "expected prompts shorter than its context of " +
+                                    std::to_string(model_.config().max_positions) + " tokens, got one of " +
+                                    std::to_string(example.prompt.size()));
+  ids.resize(std::min(ids.size(), static_cast<size_t>(room)));
+  example.completions.push_back(std::move(ids));
+  return example;
+}
+
+// Neighbours with one prompt become one example, so the prompt is computed once.
+void RewardModel::score(std::span<const ScoredSample> samples, std::span<Score> scores) {
+  std::vector<Example> examples;
+  for (const ScoredSample& sample : samples) {
+    Example example = example_of(sample);
+    if (!examples.empty() && examples.back().prompt == example.prompt)
+      examples.back().completions.push_back(std::move(example.completions.front()));
+    else
+      examples.push_back(std::move(example));
+  }
+  std::vector<const Example*> pointers;
+  for (const Example& example : examples) pointers.push_back(&example);
+  const std::vector<double> rewards = reward_examples(model_, pointers);
+  for (size_t i = 0; i < rewards.size(); ++i) scores[i].reward = rewards[i];
+}
+
+std::vector<double> reward_examples(const Model& model, std::span<const Example* const> examples) {
+  at::NoGradGuard no_grad;
+  std::vector<double> rewards;
+  for (size_t begin = 0; begin < examples.size();) {
+    size_t end = begin;
+    for (int64_t tokens = 0; end < examples.size() && (end == begin || tokens < kTokensAtOnce); ++end)
+      tokens += examples[end]->longest() * static_cast<int64_t>(examples[end]->completions.size());
+    const JudgedBatch batch = judged_batch(examples.subspan(begin, end - begin));
+    const Role role = role_of(model);
+    const Tensor hidden = forest_hidden(*role.trunk, batch.forest, role.precision);
+    const Tensor values = scalar_values(role, hidden, batch.last_rows).to(at::kDouble).contiguous();
+    rewards.insert(rewards.end(), values.const_data_ptr<double>(), values.const_data_ptr<double>() + values.numel());
+    begin = end;
+  }
+  return rewards;
+}
+
+}  // namespace keel

@@ -1,0 +1,38 @@
+// A reward model as a scorer. It reads ids when it shares the policy's tokenizer; else it tokenises the text anew, so
+// a reward model of any family and vocabulary can judge any policy.
+#pragma once
+
+#include <filesystem>
+
+#include "keel/data/examples.h"
+#include "keel/models/model.h"
+#include "keel/scoring/scorer.h"
+
+namespace keel {
+
+class RewardModel : public Scorer {
+ public:
+  /// `policy_folder`: the model folder whose ids the samples carry.
+  /// Errors: [folder] not a classifier; texts are needed but the folder has no tokenizer.
+  RewardModel(const std::filesystem::path& folder, const std::filesystem::path& policy_folder, const std::string& precision);
+  ~RewardModel() override;
+
+  void score(std::span<const ScoredSample> samples, std::span<Score> scores) override;
+  const Model& model() const { return model_; }
+  bool shares_tokenizer() const { return shares_tokenizer_; }
+
+ private:
+  Example example_of(const ScoredSample& sample) const;
+
+  Model model_;
+  std::unique_ptr<Tokenizer> tokenizer_;
+  bool shares_tokenizer_;
+};
+
+/// The reward of every completion of every example, in order: examples with one prompt share its computation.
+std::vector<double> reward_examples(const Model& model, std::span<const Example* const> examples);
+
+/// True when the two folders hold the same tokenizer files, or neither holds one.
+bool same_tokenizer(const std::filesystem::path& a, const std::filesystem::path& b);
+
+}  // namespace keel

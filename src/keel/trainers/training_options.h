@@ -1,0 +1,41 @@
+// The options that every trainer has, declared once.
+#pragma once
+
+#include "keel/config/options.h"
+#include "keel/optimizers/adamw.h"
+#include "keel/optimizers/schedule.h"
+
+namespace keel {
+
+struct TrainingOptions : Options {
+  std::string model, data, output;
+  int64_t seed = 1;
+  int64_t steps = 0, epochs = 1, batch_size = 16, micro_batch_size = 0, max_length = 0;
+  double learning_rate = 1e-4, weight_decay = 0.0, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+  double max_grad_norm = 1.0, final_learning_rate = 0.0;
+  std::string schedule = "cosine", precision = "auto", device = "cpu";
+  int64_t warmup_steps = 0, save_every = 100;
+  bool shuffle = true;
+  bool model_required = true;  // not an option: pretraining may start from nothing
+
+  void visit(OptionVisitor& visitor) override;
+  void check() const override;
+
+  AdamWOptions adamw() const { return {beta1, beta2, epsilon, weight_decay}; }
+  Schedule learning_schedule(int64_t total_steps) const;
+  /// The number of optimizer steps over `examples` rows: --steps, or --epochs' worth.
+  int64_t total_steps(int64_t examples) const;
+};
+
+/// Dropout and model selection: what the supervised trainers (pretrain, sft, reward) add.
+struct SupervisedOptions : TrainingOptions {
+  double dropout = 0.0;
+  std::string validation;
+  int64_t evaluate_every = 0;
+  std::string select = "last";
+
+  void visit(OptionVisitor& visitor) override;
+  void check() const override;
+};
+
+}  // namespace keel

@@ -1,0 +1,133 @@
+#include "keel/trainers/training_run.h"
+
+#include <ATen/Version.h>
+#include <torch/csrc/api/include/torch/version.h>
+
+#include "keel/base/error.h"
+#include "keel/base/interrupt.h"
+#include "keel/base/version.h"
+#include "keel/models/model_folder.h"
+
+namespace keel {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Where a run lies and how often it saves do not change its bits.
+Json identifying_options(TrainingOptions& options) {
+  Json json = options_json(options);
+  for (const char* name : {"output", "save_every"}) json.erase(name);
+  return json;
+}
+
+RunIdentity identity_of(const std::string& stage, TrainingOptions& options, std::vector<fs::path> inputs) {
+  return {stage, identifying_options(options), std::move(inputs), machine_json()};
+}
+
+std::string model_card(const std::string& stage, const Json& summary) {
+  std::string text = "# A model trained by Keel\n\nStage: " + stage + ". Options, seed and inputs: `manifest.json` of its run.\n\n";
+  text += "| figure | value |\n|---|---|\n";
+  for (const auto& [name, value] : summary.items()) text += "| " + name + " | " + json_text(value) + " |\n";
+  return text;
+}
+
+}  // namespace
+
+Json machine_json() {
+  return {{"keel", kVersion},
+          {"libtorch", TORCH_VERSION},
+          {"instruction_set", at::get_cpu_capability()},
+          {"threads", at::get_num_threads()}};
+}
+
+void copy_weights(const Model& from, const Model& to) {
+  at::NoGradGuard no_grad;
+  const auto source = from.parameters(), target = to.parameters();
+  for (size_t i = 0; i < target.size(); ++i) target[i].value.copy_(source[i].value);
+}
+
+void Selection::offer(double score, int64_t at_step, const Model& model) {
+  if (step > 0 && score >= best) return;
+  best = score;
+  step = at_step;
+  weights.clear();
+  for (const Parameter& parameter : model.parameters()) weights.push_back(parameter.value.detach().clone());
+}
+
+void Selection::restore(const Model& model) const {
+  at::NoGradGuard no_grad;
+  const auto parameters = model.parameters();
+  for (size_t i = 0; i < weights.size(); ++i) parameters[i].value.copy_(weights[i]);
+}
+
+void Selection::visit(Archive& archive, const Model& model) {
+  archive("selection.best", best);
+  archive("selection.step", step);
+  if (step == 0) return;
+  const auto parameters = model.parameters();
+  weights.resize(parameters.size());
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    if (!weights[i].defined()) weights[i] = at::zeros_like(parameters[i].value.detach());
+    archive("selection." + parameters[i].name, weights[i]);
+  }
+}
+
+TrainingRun::TrainingRun(const std::string& stage, TrainingOptions& options, const std::vector<fs::path>& inputs,
+                         int64_t total_steps, std::vector<SavedModel> models, std::function<void(Archive&)> visit)
+    : stage_(stage),
+      folder_(options.output, identity_of(stage, options, inputs)),
+      models_(std::move(models)),
+      visit_(std::move(visit)),
+      total_steps_(total_steps),
+      save_every_(options.save_every) {
+  if (folder_.finished()) return;
+  resume(folder_.latest_checkpoint().value_or(0));
+  progress_.emplace(stage, "step", total_steps, first_step_);
+  step_began_ = std::chrono::steady_clock::now();
+}
+
+void TrainingRun::resume(int64_t step) {
+  folder_.rewind(step);
+  first_step_ = step;
+  if (step == 0) return;
+  const fs::path checkpoint = folder_.checkpoint(step);
+  for (const SavedModel& saved : models_)
+    copy_weights(load_model(checkpoint / saved.folder, saved.model->decoder.embedding().scalar_type()), *saved.model);
+  ArchiveReader reader(checkpoint);
+  visit_(reader);
+}
+
+void TrainingRun::write(const fs::path& folder) {
+  for (const SavedModel& saved : models_) {
+    fs::create_directories(folder / saved.folder);
+    save_model(*saved.model, folder / saved.folder);
+  }
+}
+
+void TrainingRun::end_step(int64_t step, int64_t tokens, Json metrics, std::string_view note) {
+  const auto now = std::chrono::steady_clock::now();
+  const double seconds = std::chrono::duration<double>(now - step_began_).count();
+  step_began_ = now;
+  Json row = {{"seconds", seconds}, {"tokens", tokens}};
+  row.update(metrics);
+  folder_.log(step + 1, row);
+  progress_->update(step + 1, note);
+  const bool last = step + 1 >= total_steps_, due = save_every_ > 0 && (step + 1) % save_every_ == 0;
+  if (last || (!due && !interrupt_requested())) return;
+  folder_.save_checkpoint(step + 1, [&](const fs::path& folder) {
+    write(folder);
+    ArchiveWriter archive;
+    visit_(archive);
+    archive.write(folder);
+  });
+  throw_if_interrupted();
+}
+
+void TrainingRun::finish(const Json& summary) {
+  folder_.finish([&](const fs::path& folder) {
+    write(folder);
+    write_file_atomically(folder / "README.md", model_card(stage_, summary));
+  });
+}
+
+}  // namespace keel
