@@ -42,10 +42,15 @@ def check_versions():
 
 
 def save(path, tensors, convention):
-    """Writes tensors (name -> tensor) to `path`.safetensors with the convention in words as metadata."""
+    """Writes tensors (name -> tensor or number) to `path`.safetensors with the convention in words as metadata."""
     path = Path(path).with_suffix(".safetensors")
     path.parent.mkdir(parents=True, exist_ok=True)
-    ready = {name: torch.as_tensor(tensors[name]).detach().clone().contiguous() for name in sorted(tensors)}
+    ready = {}
+    for name in sorted(tensors):
+        value = tensors[name]
+        if isinstance(value, float):  # not as_tensor: that would round to float32
+            value = torch.tensor(value, dtype=torch.float64)
+        ready[name] = torch.as_tensor(value).detach().clone().contiguous()
     save_file(ready, path, metadata={"convention": convention})
     check_size(path)
 
