@@ -22,7 +22,7 @@ Interval wilson(int64_t successes, int64_t trials, double z = 1.959964);
 struct Estimate {
   double value = 0;
   double standard_error = 0;
-  Interval interval;
+  Interval interval = {};
   int64_t count = 0;
 };
 
