@@ -67,23 +67,7 @@ std::vector<ScoredSample> scored_samples(const std::vector<Request>& requests,
 }
 
 std::vector<const Example*> pick(const ExampleSet& set, const std::vector<int64_t>& indices) {
-  std::vector<ScoredSample> scored_samples(const std::vector<Request>& requests,
-                                         const std::vector<std::vector<Completion>>& completions,
-                                         const Tokenizer* tokenizer) {
-  std::vector<ScoredSample> samples;
-  for (size_t i = 0; i < requests.size(); ++i)
-    for (const Completion& completion : completions[i]) {
-      ScoredSample sample{"", "", requests[i].prompt, completion.tokens, completion.finish != Finish::length};
-      if (tokenizer != nullptr) {
-        sample.prompt_text = tokenizer->decode(sample.prompt_ids);
-        sample.completion_text = tokenizer->decode_completion(sample.prompt_ids, sample.completion_ids);
-      }
-      samples.push_back(std::move(sample));
-    }
-  return samples;
-}
-
-std::vector<const Example*> picked;
+  std::vector<const Example*> picked;
   for (const int64_t index : indices) picked.push_back(&set.examples[static_cast<size_t>(index)]);
   return picked;
 }
