@@ -24,7 +24,7 @@ struct LanguageTask {
   std::function<double(const Model&)> selection_score = {};  // lower is better; empty: the validation loss
 };
 
-struct Measured {
+struct BatchMeasure {
   double loss = 0;
   int64_t scored = 0, tokens = 0;
 };
@@ -36,9 +36,9 @@ int64_t count_scored(std::span<const Example* const> batch, bool completion_only
 }
 
 // The token mean over the whole batch, micro-batch by micro-batch; backward() when the weights are trained.
-Measured batch_loss(const LanguageTask& task, const std::vector<const Example*>& batch, int64_t micro_batch_size,
+BatchMeasure batch_loss(const LanguageTask& task, const std::vector<const Example*>& batch, int64_t micro_batch_size,
                     const Dropout* keyed) {
-  Measured measured{0, count_scored(batch, task.completion_only), 0};
+  BatchMeasure measured{0, count_scored(batch, task.completion_only), 0};
   const Role role = role_of(task.model);
   for (const auto& piece : micro_batches(batch, micro_batch_size)) {
     LanguageBatch input = language_batch(piece, task.completion_only);
@@ -64,7 +64,7 @@ double validation_loss(const LanguageTask& task, const ExampleSet& set, int64_t 
   for (int64_t step = 0;; ++step) {
     const auto batch = pick(set, order.batch(step));
     if (batch.empty()) break;
-    const Measured measured = batch_loss(task, batch, 0, nullptr);
+    const BatchMeasure measured = batch_loss(task, batch, 0, nullptr);
     sum += measured.loss * static_cast<double>(measured.scored);
     scored += measured.scored;
   }
@@ -117,7 +117,7 @@ void train(LanguageTask task, SupervisedOptions& options, const std::vector<std:
     const auto batch = pick(data, order.batch(step));
     const Dropout dropout{options.dropout, static_cast<uint64_t>(options.seed), static_cast<uint32_t>(step), {}};
     optimizer.zero_grad();
-    const Measured measured = batch_loss(task, batch, options.micro_batch_size, options.dropout > 0 ? &dropout : nullptr);
+    const BatchMeasure measured = batch_loss(task, batch, options.micro_batch_size, options.dropout > 0 ? &dropout : nullptr);
     const double norm = optimizer.clip(options.max_grad_norm);
     const double rate = options.learning_rate * schedule.multiplier(step);
     optimizer.step(rate);

@@ -114,11 +114,11 @@ TEST(Advantages, ScoreOnTheLastToken) {
   }
 }
 
-// TRL adds 1e-8 to the variance; OpenRLHF, above, bounds it from below.
+// TRL adds 1e-8 to the variance; OpenRLHF, above, bounds it from below. TRL's N / (N - 1) is computed in float32.
 TEST(Advantages, WhiteningEqualsTrl) {
   const GoldenTensors file = losses("rollouts");
   for (const std::string name : {"plain", "discounted"})
-    EXPECT_LT(largest_difference(whiten(file["trl_advantages_" + name], Variance::unbiased), file["trl_whitened_" + name]), kExact);
+    EXPECT_LT(largest_difference(whiten(file["trl_advantages_" + name], Variance::unbiased), file["trl_whitened_" + name]), 1e-7);
 }
 
 // A finished response has one place more than tokens, whose reward is the score; the places are packed like tokens.

@@ -1,0 +1,230 @@
+// Ouyang et al. 2022, section 3.5: every prompt's K(K-1)/2 comparisons are one element of the batch, its completions
+// one pass over a shared prompt. Rows with a label train the same head as a classifier whose logit is the reward.
+#include "keel/trainers/reward.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "keel/algorithms/preference_loss.h"
+#include "keel/base/error.h"
+#include "keel/base/log.h"
+#include "keel/data/batches.h"
+#include "keel/models/model_folder.h"
+#include "keel/scoring/reward_model.h"
+#include "keel/statistics/intervals.h"
+#include "keel/trainers/inputs.h"
+#include "keel/trainers/training_run.h"
+
+namespace keel {
+namespace {
+
+struct RewardTask {
+  Model model;
+  std::optional<Tokenizer> tokenizer;
+  bool labels = false;  // yes/no rows instead of rankings
+};
+
+struct BatchMeasure {
+  double loss = 0, margin = 0;  // margin: mean better - worse, or positive - negative logit
+  int64_t right = 0, judged = 0, tokens = 0;
+};
+
+// The elements that the loss is a mean over: prompts with a strict pair, or labelled rows.
+int64_t elements(std::span<const Example* const> batch, bool labels) {
+  return labels ? static_cast<int64_t>(batch.size())
+                : std::count_if(batch.begin(), batch.end(), [](const Example* e) { return has_strict_pair(*e); });
+}
+
+struct PieceLoss {
+  Tensor loss, advantage;  // advantage (P): better - worse, or the logit with the label's sign
+};
+
+PieceLoss comparison_loss(const Tensor& rewards, std::span<const Example* const> piece, const JudgedBatch& input,
+                          int64_t count) {
+  const ComparisonBatch pairs = comparison_batch(piece, input, count);
+  const Tensor better = rewards.index_select(0, pairs.better), worse = rewards.index_select(0, pairs.worse);
+  return {preference_loss(better, worse, {}, pairs.weight.to(rewards.scalar_type())), (better - worse).detach()};
+}
+
+PieceLoss labelled_loss(const Tensor& logits, std::span<const Example* const> piece, int64_t count) {
+  std::vector<float> values;
+  for (const Example* example : piece) values.push_back(*example->label ? 1.0F : 0.0F);
+  const Tensor label = at::tensor(values).to(logits.scalar_type());
+  const Tensor weight = at::full_like(label, 1.0 / static_cast<double>(count));
+  return {label_loss(logits, label, weight), (logits * (2 * label - 1)).detach()};
+}
+
+void add_piece(BatchMeasure& measured, const PieceLoss& piece) {
+  measured.loss += piece.loss.item().toDouble();
+  measured.right += piece.advantage.gt(0).sum().item().toLong();
+  measured.margin += piece.advantage.sum().item().toDouble();
+  measured.judged += piece.advantage.numel();
+}
+
+BatchMeasure batch_loss(const RewardTask& task, const std::vector<const Example*>& batch, int64_t micro_batch_size,
+                    const Dropout* keyed) {
+  BatchMeasure measured;
+  const int64_t count = std::max<int64_t>(1, elements(batch, task.labels));
+  const Role role = role_of(task.model);
+  for (const auto& part : micro_batches(batch, micro_batch_size)) {
+    JudgedBatch input = judged_batch(part);
+    std::optional<Dropout> dropout;
+    if (keyed != nullptr) dropout = Dropout{keyed->rate, keyed->seed, keyed->step, std::move(input.documents)};
+    const Tensor hidden = forest_hidden(*role.trunk, input.forest, role.precision, dropout ? &*dropout : nullptr);
+    const Tensor rewards = scalar_values(role, hidden, input.last_rows);
+    const PieceLoss piece = task.labels ? labelled_loss(rewards, part, count) : comparison_loss(rewards, part, input, count);
+    if (piece.loss.requires_grad()) piece.loss.backward();
+    add_piece(measured, piece);
+    measured.tokens += input.forest.size();
+  }
+  return measured;
+}
+
+struct Validation {
+  double loss = 0;
+  int64_t right = 0, judged = 0;
+};
+
+Validation validate(const RewardTask& task, const ExampleSet& set, int64_t rows) {
+  at::NoGradGuard no_grad;
+  Validation result;
+  int64_t count = 0;
+  const auto size = static_cast<int64_t>(set.examples.size());
+  const DataOrder order(size, rows, 0, false, size);
+  for (int64_t step = 0;; ++step) {
+    const auto batch = pick(set, order.batch(step));
+    if (batch.empty()) break;
+    const int64_t part = elements(batch, task.labels);
+    const BatchMeasure measured = batch_loss(task, batch, 0, nullptr);
+    result.loss += measured.loss * static_cast<double>(part);
+    result.right += measured.right;
+    result.judged += measured.judged;
+    count += part;
+  }
+  result.loss /= static_cast<double>(std::max<int64_t>(1, count));
+  return result;
+}
+
+Json validation_row(const Validation& v) {
+  const Interval interval = wilson(v.right, v.judged);
+  return {{"validation_loss", v.loss},
+          {"validation_accuracy", static_cast<double>(v.right) / static_cast<double>(std::max<int64_t>(1, v.judged))},
+          {"validation_accuracy_low", interval.low},
+          {"validation_accuracy_high", interval.high},
+          {"validation_pairs", v.judged}};
+}
+
+// Mean and deviation of the reward over demonstrations; the head is changed so that they become 0 (and 1).
+void normalize(RewardTask& task, const RewardOptions& options, Json& summary) {
+  if (options.normalization == "none") return;
+  const ExampleSet set = open_examples(options.center_on, task.model, task.tokenizer ? &*task.tokenizer : nullptr,
+                                       options.max_length, TooLong::drop, {RowKind::completion, RowKind::text});
+  std::vector<const Example*> all;
+  for (const Example& example : set.examples) all.push_back(&example);
+  const Tensor rewards = at::tensor(reward_examples(task.model, all), at::kDouble);
+  const double mean = rewards.mean().item().toDouble(), deviation = rewards.std().item().toDouble();
+  const double scale = options.normalization == "unit" ? 1 / deviation : 1;
+  at::NoGradGuard no_grad;
+  task.model.head.weight.mul_(scale);
+  task.model.head.shift = (task.model.head.shift - mean) * scale;
+  summary["normalization_mean"] = mean;
+  summary["normalization_deviation"] = deviation;
+  log_warning("the reward's shift is kept in config.json as keel_reward_shift: other programs do not add it");
+}
+
+RewardTask open_task(const RewardOptions& options) {
+  RewardTask task{open_model(options.model, options.precision), load_tokenizer(options.model)};
+  if (task.model.head.kind != HeadKind::scalar)
+    task.model = with_scalar_head(task.model, static_cast<uint64_t>(options.seed));
+  return task;
+}
+
+ExampleSet open_judged(const std::string& path, const RewardTask& task, int64_t max_length) {
+  return open_examples(path, task.model, task.tokenizer ? &*task.tokenizer : nullptr, max_length, TooLong::drop,
+                       {RowKind::preference, RowKind::ranking, RowKind::label});
+}
+
+bool holds_labels(const ExampleSet& set, const std::string& path) {
+  const auto labelled = std::count_if(set.examples.begin(), set.examples.end(), [](const Example& e) { return e.label.has_value(); });
+  if (labelled != 0 && labelled != static_cast<int64_t>(set.examples.size()))
+    throw Error(path, "expected rankings or labels, got both: train on one kind at a time");
+  return labelled != 0;
+}
+
+}  // namespace
+
+RewardOptions::RewardOptions() { learning_rate = 5e-5; }
+
+void RewardOptions::visit(OptionVisitor& v) {
+  SupervisedOptions::visit(v);
+  v(&normalization, "normalization",
+    "After training: mean reward 0 on --center-on (mean, InstructGPT), or mean 0 and variance 1 (unit, Ziegler 2019).",
+    one_of({"none", "mean", "unit"}));
+  v(&center_on, "center_on", "Demonstrations whose mean reward becomes 0.");
+}
+
+void RewardOptions::check() const {
+  SupervisedOptions::check();
+  if (select == "reward") throw UsageError("--select", "expected last or loss for a reward model");
+  if ((normalization == "none") != center_on.empty())
+    throw UsageError("--center-on", "expected --center-on and --normalization mean or unit together");
+}
+
+void train_reward(RewardOptions& options) {
+  // 1. Model and data.
+  RewardTask task = open_task(options);
+  const ExampleSet data = open_judged(options.data, task, options.max_length);
+  task.labels = holds_labels(data, options.data);
+  ExampleSet validation;
+  if (!options.validation.empty()) validation = open_judged(options.validation, task, options.max_length);
+  const auto size = static_cast<int64_t>(data.examples.size());
+  const int64_t steps = options.total_steps(size);
+  const DataOrder order(size, options.batch_size, static_cast<uint64_t>(options.seed), options.shuffle,
+                        options.steps > 0 ? 0 : options.epochs * size);
+  const Schedule schedule = options.learning_schedule(steps);
+
+  // 2. State.
+  set_trainable(task.model, true);
+  AdamW optimizer(task.model.parameters(), options.adamw());
+  Selection selection;
+  const auto visit = [&](Archive& archive) {
+    optimizer.visit(archive, "adamw.");
+    selection.visit(archive, task.model);
+  };
+  TrainingRun run("reward", options, {options.model, options.data, options.validation, options.center_on}, steps,
+                  {{"", &task.model}}, visit);
+  if (run.finished()) return;
+
+  // 3. Comparisons, gradients, step, log.
+  Json last;
+  for (int64_t step = run.first_step(); step < steps; ++step) {
+    const auto batch = pick(data, order.batch(step));
+    const Dropout dropout{options.dropout, static_cast<uint64_t>(options.seed), static_cast<uint32_t>(step), {}};
+    optimizer.zero_grad();
+    const BatchMeasure measured = batch_loss(task, batch, options.micro_batch_size, options.dropout > 0 ? &dropout : nullptr);
+    const double norm = optimizer.clip(options.max_grad_norm);
+    const double rate = options.learning_rate * schedule.multiplier(step);
+    optimizer.step(rate);
+    const auto judged = static_cast<double>(std::max<int64_t>(1, measured.judged));
+    last = {{"loss", measured.loss},          {"accuracy", static_cast<double>(measured.right) / judged},
+            {"margin", measured.margin / judged}, {"gradient_norm", norm},
+            {"learning_rate", rate}};
+    const bool due = step + 1 == steps || (options.evaluate_every > 0 && (step + 1) % options.evaluate_every == 0);
+    if (!validation.examples.empty() && due) {
+      const Validation measured_now = validate(task, validation, options.batch_size);
+      last.update(validation_row(measured_now));
+      if (options.select == "loss") selection.offer(measured_now.loss, step + 1, task.model);
+    }
+    run.end_step(step, measured.tokens, last, "loss " + std::to_string(measured.loss).substr(0, 6));
+  }
+
+  // 4. The chosen weights, normalised.
+  selection.restore(task.model);
+  if (selection.step > 0) last["selected_step"] = selection.step;
+  if (last.contains("margin") && last["margin"].get<double>() < 0)
+    log_warning("the better completions score below the worse ones: are the labels or a sign reversed?");
+  normalize(task, options, last);
+  run.finish(last);
+}
+
+}  // namespace keel
