@@ -144,6 +144,7 @@ CASES = {
     "temperature_one": {"temperature": 1.0},
     "discounted": {"gamma": 0.9, "lam": 0.8, "vf_coef": 0.5},
     "k3": {"kl_estimator": "k3", "kl_coef": 0.3},
+    "large_epsilon": {"adam_epsilon": 1e-3},
     "missing_eos": {"missing_eos_penalty": 1.5},
     "whitened_rewards": {"whiten_rewards": True, "num_mini_batches": 1},
 }

@@ -34,6 +34,7 @@ class Settings:
     """PPOConfig's fields that enter the update, with its defaults; below the line, what TRL has no switch for."""
 
     learning_rate: float = 3e-6
+    adam_epsilon: float = 1e-8
     num_ppo_epochs: int = 4
     num_mini_batches: int = 1
     gradient_accumulation_steps: int = 1
@@ -267,9 +268,11 @@ def minibatch_loss(policy, value_model, experience, rows, settings):
 
 
 def make_optimizer(policy, value_model, settings):
-    """transformers' Trainer defaults: AdamW, betas 0.9 and 0.999, epsilon 1e-8, no weight decay."""
+    """transformers' Trainer defaults: AdamW, betas 0.9 and 0.999, no weight decay."""
     parameters = list(policy.parameters()) + list(value_model.parameters())
-    return torch.optim.AdamW(parameters, lr=settings.learning_rate, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0)
+    return torch.optim.AdamW(
+        parameters, lr=settings.learning_rate, betas=(0.9, 0.999), eps=settings.adam_epsilon, weight_decay=0.0
+    )
 
 
 def accumulated_steps(micro_batches, accumulation, last_batch_of_data):
