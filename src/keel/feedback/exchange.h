@@ -1,0 +1,48 @@
+// Judgements in and out of files, as rows that keel/rows/rows.h reads: rankings in the K-wise form, labels in
+// theirs.
+//
+// Beside the fields of its kind, a row names who judged: `annotator`, `kind` (human, simulated, ai) and,
+// where there are any, `parameters`; `models` of the completions; `shown`: true when the annotator saw them
+// in this order; and `key`, so that a file read twice, or read by the store that wrote it, adds nothing.
+// Export, import into an empty store and export again give the same bytes. Sampling settings and
+// log-probabilities stay in the store; so do skips and what was corrected.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "keel/feedback/store.h"
+
+namespace keel::feedback {
+
+struct ImportCounts {
+  int64_t read = 0;
+  int64_t taken = 0;
+  int64_t already_there = 0;               // the same row came in before
+  std::map<std::string, int64_t> refused;  // reason → rows
+};
+
+/// Takes rankings, preferences (as rankings of two) and labels, in one commit: all of the file or nothing.
+/// `otherwise` is the annotator of rows that name none; a row's own kind is never overridden.
+/// Errors: those of read_rows; [file:line] a row without `kind` when `otherwise` is empty, or with an unknown
+/// one.
+ImportCounts import_judgements(Store& store, const std::filesystem::path& path,
+                               const std::optional<Annotator>& otherwise);
+
+struct ExportCounts {
+  int64_t rankings = 0;
+  int64_t labels = 0;
+  int64_t skips = 0;  // not written
+};
+
+/// Writes JSON lines in the order of events, atomically.
+ExportCounts export_judgements(Store& store, Kinds kinds, int64_t last_event,
+                               const std::filesystem::path& path);
+
+/// One row of an export. Not for skips.
+Json judgement_json(const JudgedRow& row);
+
+}  // namespace keel::feedback
