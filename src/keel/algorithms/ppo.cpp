@@ -1,6 +1,7 @@
 #include "keel/algorithms/ppo.h"
 
 #include <ATen/ops/maximum.h>
+#include <ATen/ops/minimum.h>
 
 #include "keel/tensors/checks.h"
 
@@ -17,7 +18,7 @@ Terms policy_terms(const Tensor& logp, const Tensor& logp_old, const Tensor& adv
 }
 
 Terms value_terms(const Tensor& value, const Tensor& value_old, const Tensor& returns, double range) {
-  const Tensor near = value_old + (value - value_old).clamp(-range, range);
+  const Tensor near = at::maximum(at::minimum(value, value_old + range), value_old - range);
   return {(value - returns).square(), (near - returns).square()};
 }
 

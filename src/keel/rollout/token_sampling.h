@@ -17,8 +17,8 @@ struct SamplingOptions {
   double min_p = 0.0;        // 0: all
   double repetition_penalty = 1.0;
   bool ignore_eos = false;
-  std::vector<int64_t> stop_ids;           // each ends the text and is part of it
-  std::vector<std::string> stop_strings;   // each ends the text after the token that completes it
+  std::vector<int64_t> stop_ids = {};           // each ends the text and is part of it
+  std::vector<std::string> stop_strings = {};   // each ends the text after the token that completes it
 
   /// True when what is sampled from is not softmax(logits / temperature) itself.
   bool reshapes() const { return top_k > 0 || top_p < 1 || min_p > 0 || repetition_penalty != 1; }

@@ -120,6 +120,21 @@ TEST(CacheAttention, EqualsThePlainStatement) {
   }
 }
 
+TEST(TokenChoice, DistributionEqualsTransformers) {
+  const GoldenTensors file(golden("sampling.safetensors"));
+  const Tensor parameters = file["parameters"], index = file["logits_index"];
+  const auto ids = ids_of(file["ids"]);
+  for (int64_t c = 0; c < parameters.size(0); ++c) {
+    const Tensor row = file["logits"][index[c].item().toLong()].to(at::kFloat).contiguous();
+    const auto parameter = [&](int64_t i) { return parameters[c][i].item().toDouble(); };
+    const SamplingOptions options{.temperature = parameter(0), .top_k = static_cast<int64_t>(parameter(1)),
+                                  .top_p = parameter(2), .min_p = parameter(3), .repetition_penalty = parameter(4)};
+    const std::span<const float> logits(row.const_data_ptr<float>(), static_cast<size_t>(row.numel()));
+    const Tensor got = at::tensor(sampling_distribution(logits, ids, options), at::kDouble);
+    EXPECT_LT(largest_difference(got, file["probabilities"][c]), 1e-6) << "case " << c;
+  }
+}
+
 TEST(TokenChoice, FrequenciesFollowTheDistribution) {
   const std::vector<float> logits = {0.F, 1.F, 2.F, -1.F};
   const int64_t draws = 20000;
