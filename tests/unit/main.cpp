@@ -1,7 +1,10 @@
 // One main for both test programs.
 #include <gtest/gtest.h>
 
+#include "keel/base/threads.h"
+
 int main(int argc, char** argv) {
+  keel::restart_with_sleeping_threads(argv);
   testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }

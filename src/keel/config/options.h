@@ -27,10 +27,15 @@ struct Rule {
   double lowest = -std::numeric_limits<double>::infinity();
   double highest = std::numeric_limits<double>::infinity();
   std::vector<std::string> choices = {};
-  char letter = 0;  // a one-letter flag
+  char letter = 0;      // a one-letter flag
+  bool reads = false;   // names a file or folder that is read: part of what a result depends on
+  bool writes = false;  // names what is made
 };
 
 inline Rule required() { return {.required = true}; }
+inline Rule input() { return {.reads = true}; }
+inline Rule required_input() { return {.required = true, .reads = true}; }
+inline Rule required_output() { return {.required = true, .writes = true}; }
 inline Rule at_least(double lowest) { return {.lowest = lowest}; }
 inline Rule within(double lowest, double highest) { return {.lowest = lowest, .highest = highest}; }
 inline Rule one_of(std::initializer_list<std::string> choices) { return {.choices = choices}; }

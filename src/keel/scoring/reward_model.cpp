@@ -6,7 +6,6 @@
 #include "keel/base/files.h"
 #include "keel/data/batches.h"
 #include "keel/models/model_folder.h"
-#include "keel/tokenizer/tokenizer.h"
 
 namespace keel {
 namespace {
@@ -34,10 +33,8 @@ RewardModel::RewardModel(const std::filesystem::path& folder, const std::filesys
   if (shares_tokenizer_) return;
   if (tokenizer_hash(folder).empty())
     throw Error(folder.string(), "expected a tokenizer beside a reward model whose tokenizer is not the policy's, got none");
-  tokenizer_ = std::make_unique<Tokenizer>(Tokenizer::load(folder));
+  tokenizer_ = Tokenizer::load(folder);
 }
-
-RewardModel::~RewardModel() = default;
 
 Example RewardModel::example_of(const ScoredSample& sample) const {
   Example example;

@@ -7,6 +7,7 @@
 #include "keel/data/examples.h"
 #include "keel/models/model.h"
 #include "keel/scoring/scorer.h"
+#include "keel/tokenizer/tokenizer.h"
 
 namespace keel {
 
@@ -15,8 +16,6 @@ class RewardModel : public Scorer {
   /// `policy_folder`: the model folder whose ids the samples carry.
   /// Errors: [folder] not a classifier; texts are needed but the folder has no tokenizer.
   RewardModel(const std::filesystem::path& folder, const std::filesystem::path& policy_folder, const std::string& precision);
-  ~RewardModel() override;
-
   void score(std::span<const ScoredSample> samples, std::span<Score> scores) override;
   const Model& model() const { return model_; }
   bool shares_tokenizer() const { return shares_tokenizer_; }
@@ -25,7 +24,7 @@ class RewardModel : public Scorer {
   Example example_of(const ScoredSample& sample) const;
 
   Model model_;
-  std::unique_ptr<Tokenizer> tokenizer_;
+  std::optional<Tokenizer> tokenizer_;  // when it is not the policy's
   bool shares_tokenizer_;
 };
 

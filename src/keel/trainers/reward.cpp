@@ -160,7 +160,7 @@ void RewardOptions::visit(OptionVisitor& v) {
   v(&normalization, "normalization",
     "After training: mean reward 0 on --center-on (mean, InstructGPT), or mean 0 and variance 1 (unit, Ziegler 2019).",
     one_of({"none", "mean", "unit"}));
-  v(&center_on, "center_on", "Demonstrations whose mean reward becomes 0.");
+  v(&center_on, "center_on", "Demonstrations whose mean reward becomes 0.", input());
 }
 
 void RewardOptions::check() const {

@@ -160,7 +160,7 @@ double mean_reward(const Model& model, const Tokenizer* tokenizer, const Example
 void SftOptions::visit(OptionVisitor& v) {
   SupervisedOptions::visit(v);
   v(&completion_only, "completion_only", "Score the completion's tokens only; else prompt and completion.");
-  v(&reward_model, "reward_model", "With --validation: keep the weights whose samples this reward model scores best.");
+  v(&reward_model, "reward_model", "With --validation: keep the weights whose samples this reward model scores best.", input());
   v(&response_length, "response_length", "Longest sample in tokens when selecting by --reward-model.", at_least(1));
 }
 
@@ -193,7 +193,7 @@ PretrainOptions::PretrainOptions() {
 
 void PretrainOptions::visit(OptionVisitor& v) {
   SupervisedOptions::visit(v);
-  v(&tokenizer, "tokenizer", "A folder with the tokenizer's files (keel tokenize --train makes one).");
+  v(&tokenizer, "tokenizer", "A folder with the tokenizer's files (keel tokenize --train makes one).", input());
   v(&family, "family", "The new model's family.", one_of({"llama", "gpt2", "qwen2"}));
   v(&hidden, "hidden", "Width.", at_least(1));
   v(&layers, "layers", "Blocks.", at_least(1));

@@ -5,9 +5,9 @@
 namespace keel {
 
 void TrainingOptions::visit(OptionVisitor& v) {
-  v(&model, "model", "The model folder to start from.", {.required = model_required});
-  v(&data, "data", "Rows to train on: JSON lines, JSON or CSV, also gzipped.", required());
-  v(&output, "output", "The run's folder; the same command goes on with an unfinished one.", required());
+  v(&model, "model", "The model folder to start from.", {.required = model_required, .reads = true});
+  v(&data, "data", "Rows to train on: JSON lines, JSON or CSV, also gzipped.", required_input());
+  v(&output, "output", "The run's folder; the same command goes on with an unfinished one.", required_output());
   v(&seed, "seed", "Names every random draw of the run.", at_least(0));
   v(&steps, "steps", "Optimizer steps; 0: as many as --epochs needs.", at_least(0));
   v(&epochs, "epochs", "Passes over the data, when --steps is 0.", at_least(1));
@@ -44,7 +44,7 @@ int64_t TrainingOptions::total_steps(int64_t examples) const {
 void SupervisedOptions::visit(OptionVisitor& v) {
   TrainingOptions::visit(v);
   v(&dropout, "dropout", "Dropout of the embeddings and of what each block adds to the residual stream.", within(0, 0.99));
-  v(&validation, "validation", "Held-out rows to evaluate on.");
+  v(&validation, "validation", "Held-out rows to evaluate on.", input());
   v(&evaluate_every, "evaluate_every", "Steps between evaluations; 0: at the end only.", at_least(0));
   v(&select, "select", "Which weights final/ holds: the last, those of the lowest validation loss, or (sft) of the best reward.",
     one_of({"last", "loss", "reward"}));

@@ -1,0 +1,48 @@
+#include "keel/pipeline/stages.h"
+
+#include "keel/base/error.h"
+#include "keel/base/version.h"
+
+namespace keel {
+
+const std::vector<Stage>& stages() {
+  static const std::vector<Stage> table = [] {
+    std::vector<Stage> all;
+    for (auto part : {training_stages, text_stages, feedback_stages, evaluation_stages, run_stages})
+      for (Stage& stage : part()) all.push_back(std::move(stage));
+    return all;
+  }();
+  return table;
+}
+
+const Stage& stage_named(const std::string& name) {
+  std::vector<std::string> names;
+  for (const Stage& stage : stages()) {
+    if (stage.name == name) return stage;
+    names.push_back(stage.name);
+  }
+  const std::string near = nearest_name(name, names);
+  throw UsageError(name, "expected a command, got an unknown one" +
+                             (near.empty() ? ": keel --help lists them" : ": did you mean " + near + "?"));
+}
+
+std::string program_help() {
+  std::string text = "keel ";
+  text.append(kVersion).append(": reinforcement learning from human feedback, whole.\n\n");
+  text += "usage: keel COMMAND [--option value ...]      keel COMMAND --help\n\n";
+  for (const Stage& stage : stages()) {
+    const std::string gap(stage.name.size() < 18 ? 20 - stage.name.size() : 2, ' ');
+    text.append("  ").append(stage.name).append(gap).append(stage.summary).append("\n");
+  }
+  return text;
+}
+
+std::string stage_help(const Stage& stage) {
+  return "keel " + stage.name + ": " + stage.summary + "\n\n" + options_help(*stage.options());
+}
+
+std::string stage_markdown(const Stage& stage) {
+  return "# keel " + stage.name + "\n\n" + stage.summary + "\n\n" + options_markdown(*stage.options());
+}
+
+}  // namespace keel

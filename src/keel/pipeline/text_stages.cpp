@@ -1,0 +1,317 @@
+// The commands that turn text into text, ids or numbers: sample, score, tokenize, corpus.
+#include <iostream>
+
+#include "keel/base/error.h"
+#include "keel/base/files.h"
+#include "keel/base/log.h"
+#include "keel/base/progress.h"
+#include "keel/data/batches.h"
+#include "keel/models/model_folder.h"
+#include "keel/pipeline/stages.h"
+#include "keel/scoring/reward_model.h"
+#include "keel/simulation/corpus.h"
+#include "keel/tokenizer/bpe_trainer.h"
+#include "keel/trainers/inputs.h"
+
+namespace keel {
+namespace {
+
+struct SampleOptions : Options {
+  std::string model, prompts, prompt, output, precision = "auto";
+  int64_t samples_per_prompt = 1, seed = 1, rows = 1024, limit = 0;
+  SamplingOptions sampling;
+
+  void visit(OptionVisitor& v) override {
+    v(&model, "model", "A language model's folder.", required_input());
+    v(&prompts, "prompts", "Rows with prompts (text or ids).", input());
+    v(&prompt, "prompt", "One prompt, instead of --prompts.");
+    v(&limit, "limit", "Only the first prompts of the file; 0: all.", at_least(0));
+    v(&samples_per_prompt, "samples_per_prompt", "Completions of each prompt.", {.lowest = 1, .letter = 'n'});
+    v(&sampling.max_new_tokens, "max_new_tokens", "Longest completion.", at_least(1));
+    v(&sampling.temperature, "temperature", "0 is greedy.", at_least(0));
+    v(&sampling.top_k, "top_k", "Sample from the k likeliest tokens; 0: all.", at_least(0));
+    v(&sampling.top_p, "top_p", "Sample from the likeliest tokens of this mass.", within(1e-6, 1));
+    v(&sampling.min_p, "min_p", "Cut tokens below this share of the likeliest one.", within(0, 1));
+    v(&sampling.repetition_penalty, "repetition_penalty", "Above 1: makes tokens of the context less likely.", at_least(1e-3));
+    v(&sampling.ignore_eos, "ignore_eos", "Go on after the end of the text.");
+    v(&sampling.stop_strings, "stop", "Texts that end a completion.");
+    v(&seed, "seed", "Names every draw.", at_least(0));
+    v(&rows, "rows", "Completions that run at once.", at_least(1));
+    v(&precision, "precision", "Number format of matrix products.", one_of({"auto", "float32", "bfloat16"}));
+    v(&output, "output", "Where the rows go; default: standard output.", {.writes = true});
+  }
+  void check() const override {
+    if (prompts.empty() == prompt.empty()) throw UsageError("--prompts", "expected either --prompts or --prompt");
+  }
+};
+
+struct Prompts {
+  std::vector<Passage> passages;
+  std::vector<std::vector<int64_t>> ids;
+};
+
+Prompts open_prompts(const SampleOptions& o, const Tokenizer* tokenizer) {
+  Prompts prompts;
+  const auto add = [&](const Passage& passage, const std::string& where) {
+    prompts.passages.push_back(passage);
+    prompts.ids.push_back(encode_prompt(passage, tokenizer, where));
+  };
+  if (!o.prompt.empty()) {
+    add({.text = o.prompt}, "--prompt");
+    return prompts;
+  }
+  const RowFile file = read_rows(o.prompts);
+  for (const Row& row : file.rows) {
+    if (o.limit > 0 && static_cast<int64_t>(prompts.ids.size()) == o.limit) break;
+    add(row.has_prompt ? row.prompt : row.completions.front(), file.path + ":" + std::to_string(row.line));
+  }
+  if (prompts.ids.empty()) throw Error(o.prompts, "expected at least one prompt, got none");
+  return prompts;
+}
+
+std::vector<Request> make_requests(const SampleOptions& o, const Prompts& prompts, const Model& model,
+                                   const std::optional<Tokenizer>& tokenizer) {
+  std::vector<Request> requests;
+  for (size_t i = 0; i < prompts.ids.size(); ++i) {
+    Request request;
+    request.prompt = prompts.ids[i];
+    request.samples = o.samples_per_prompt;
+    request.options = o.sampling;
+    request.options.stop_ids = end_ids(model);
+    if (const auto end = end_id(model, tokenizer ? &*tokenizer : nullptr)) request.options.stop_ids.push_back(*end);
+    request.seed = static_cast<uint64_t>(o.seed);
+    request.prompt_index = static_cast<uint32_t>(i);
+    if (tokenizer)
+      request.decode = [&tokenizer, prompt = prompts.ids[i]](std::span<const int64_t> ids) {
+        return tokenizer->decode_completion(prompt, ids);
+      };
+    requests.push_back(std::move(request));
+  }
+  return requests;
+}
+
+Json sample_row(const Passage& prompt, const std::vector<int64_t>& prompt_ids, const Completion& completion,
+                const std::optional<Tokenizer>& tokenizer) {
+  Json row = Json::object();
+  if (tokenizer) {
+    row["prompt"] = prompt.has_ids ? tokenizer->decode(prompt_ids) : prompt.text;
+    row["completion"] = tokenizer->decode_completion(prompt_ids, completion.tokens);
+  }
+  if (prompt.has_ids) row["prompt_ids"] = prompt_ids;
+  row["tokens"] = completion.tokens;
+  row["logps"] = completion.logps;
+  row["finish_reason"] = finish_name(completion.finish);
+  return row;
+}
+
+// Rows to a file that appears whole, or to standard output.
+void write_rows(const std::string& output, const std::vector<Json>& rows) {
+  std::string text;
+  for (const Json& row : rows) text += json_text(row) + "\n";
+  if (output.empty())
+    std::cout << text << std::flush;
+  else
+    write_file_atomically(output, text);
+}
+
+void run_sample(SampleOptions& o) {
+  const Model model = open_model(o.model, o.precision);
+  if (model.head.kind != HeadKind::language) throw Error(o.model, "expected a language model to sample from, got a classifier");
+  const auto tokenizer = load_tokenizer(o.model);
+  const Prompts prompts = open_prompts(o, tokenizer ? &*tokenizer : nullptr);
+  Progress progress("sample", "completion", static_cast<int64_t>(prompts.ids.size()) * o.samples_per_prompt);
+  const auto completions = generate(model, make_requests(o, prompts, model, tokenizer), {.rows = o.rows},
+                                    [&](int64_t finished) { progress.update(finished); });
+  std::vector<Json> rows;
+  for (size_t i = 0; i < completions.size(); ++i)
+    for (const Completion& completion : completions[i])
+      rows.push_back(sample_row(prompts.passages[i], prompts.ids[i], completion, tokenizer));
+  write_rows(o.output, rows);
+}
+
+struct ScoreOptions : Options {
+  std::string model, data, output, precision = "auto", end = "auto";
+  double temperature = 1.0;
+  int64_t batch_size = 64;
+
+  void visit(OptionVisitor& v) override {
+    v(&model, "model", "A language model or a reward model.", required_input());
+    v(&data, "data", "Rows to score.", required_input());
+    v(&end, "end", "Whether texts get the end-of-text id before scoring; auto: for reward models.", one_of({"auto", "yes", "no"}));
+    v(&temperature, "temperature", "Log-probabilities are of softmax(logits / temperature).", at_least(1e-3));
+    v(&batch_size, "batch_size", "Rows computed at once.", at_least(1));
+    v(&precision, "precision", "Number format of matrix products.", one_of({"auto", "float32", "bfloat16"}));
+    v(&output, "output", "Where the rows go; default: standard output.", {.writes = true});
+  }
+};
+
+Json reward_row(RowKind kind, std::span<const double> rewards) {
+  if (kind == RowKind::preference) return {{"reward_chosen", rewards[0]}, {"reward_rejected", rewards[1]}};
+  if (rewards.size() == 1) return {{"reward", rewards[0]}};
+  return {{"rewards", std::vector<double>(rewards.begin(), rewards.end())}};
+}
+
+std::vector<Json> score_rewards(const Model& model, const ExampleSet& set, const std::vector<RowKind>& kinds) {
+  std::vector<const Example*> all;
+  for (const Example& example : set.examples) all.push_back(&example);
+  const std::vector<double> rewards = reward_examples(model, all);
+  std::vector<Json> rows;
+  size_t first = 0;
+  for (size_t i = 0; i < all.size(); ++i) {
+    rows.push_back(reward_row(kinds[i], std::span(rewards).subspan(first, all[i]->completions.size())));
+    first += all[i]->completions.size();
+  }
+  return rows;
+}
+
+std::vector<Json> score_language(const Model& model, const ExampleSet& set, const ScoreOptions& o) {
+  at::NoGradGuard no_grad;
+  std::vector<Json> rows;
+  const auto size = static_cast<int64_t>(set.examples.size());
+  const DataOrder order(size, o.batch_size, 0, false, size);
+  Progress progress("score", "row", size);
+  for (int64_t step = 0; static_cast<int64_t>(rows.size()) < size; ++step) {
+    const auto batch = pick(set, order.batch(step));
+    const LanguageBatch input = language_batch(batch, /*completion_only=*/true);
+    const Tensor hidden = forest_hidden(model.decoder, input.forest, model.precision);
+    const Tensor logp = language_logprobs(role_of(model), hidden, input.from, input.tokens, o.temperature).logp.to(at::kDouble);
+    int64_t begin = 0;
+    for (const Example* example : batch) {
+      const int64_t count = scored_tokens(*example, true);
+      const Tensor tokens = input.tokens.slice(0, begin, begin + count), part = logp.slice(0, begin, begin + count).contiguous();
+      rows.push_back({{"tokens", std::vector<int64_t>(tokens.const_data_ptr<int64_t>(), tokens.const_data_ptr<int64_t>() + count)},
+                      {"logps", std::vector<double>(part.const_data_ptr<double>(), part.const_data_ptr<double>() + count)}});
+      begin += count;
+    }
+    progress.update(static_cast<int64_t>(rows.size()));
+  }
+  return rows;
+}
+
+void run_score(ScoreOptions& o) {
+  const Model model = open_model(o.model, o.precision);
+  const auto tokenizer = load_tokenizer(o.model);
+  const bool rewards = model.head.kind == HeadKind::scalar;
+  const RowFile file = read_rows(o.data);
+  const bool append = o.end == "yes" || (o.end == "auto" && rewards);
+  std::vector<RowKind> kinds;
+  for (const Row& row : file.rows) {
+    if (!rewards && row.kind != RowKind::text && row.kind != RowKind::completion && row.kind != RowKind::label)
+      throw Error(file.path + ":" + std::to_string(row.line), std::string("expected a text or a completion to score, got a ") + row_kind_name(row.kind));
+    kinds.push_back(row.kind);
+  }
+  const ExampleSet set = encode_rows(file, tokenizer ? &*tokenizer : nullptr, model.config().vocabulary,
+                                     {usable_length(0, model), append ? end_id(model, tokenizer ? &*tokenizer : nullptr) : std::nullopt,
+                                      TooLong::truncate});
+  if (set.truncated > 0) log_warning(std::to_string(set.truncated) + " rows were cut at the model's context");
+  write_rows(o.output, rewards ? score_rewards(model, set, kinds) : score_language(model, set, o));
+}
+
+struct TokenizeOptions : Options {
+  std::string model, file, output, pattern = "gpt2";
+  std::vector<std::string> data;
+  bool decode = false, special_tokens = true, train = false;
+  int64_t vocabulary_size = 1024;
+  std::string bos = "<|begin|>", eos = "<|end|>", pad = "<|pad|>";
+
+  void visit(OptionVisitor& v) override {
+    v(&model, "model", "A folder with a tokenizer.", input());
+    v(&file, "file", "A text file: one text a line; with --decode one JSON list of ids a line.", input());
+    v(&decode, "decode", "Ids to text.");
+    v(&special_tokens, "special_tokens", "Add the special tokens around each text.");
+    v(&train, "train", "Train a byte-level BPE tokenizer on --file or --data and write it to --output.");
+    v(&data, "data", "With --train: files of rows to train on.", input());
+    v(&vocabulary_size, "vocabulary_size", "With --train: tokens in all.", at_least(257));
+    v(&pattern, "pattern", "With --train: how words are cut.", one_of({"gpt2", "llama3"}));
+    v(&bos, "bos", "With --train: the token before every text; empty: none.");
+    v(&eos, "eos", "With --train: the token that ends a text.");
+    v(&pad, "pad", "With --train: the padding token that other programs want.");
+    v(&output, "output", "Where the lines, or the new tokenizer's folder, go.", {.writes = true});
+  }
+  void check() const override {
+    if (train && (output.empty() || (file.empty() && data.empty())))
+      throw UsageError("--train", "expected --output and texts from --file or --data");
+    if (!train && (model.empty() || file.empty())) throw UsageError("--model", "expected --model and --file");
+  }
+};
+
+void train_tokenizer(const TokenizeOptions& o) {
+  std::vector<std::string> texts;
+  if (!o.file.empty()) for_each_line(o.file, [&](std::string_view line, int64_t) { texts.emplace_back(line); });
+  for (const std::string& path : o.data)
+    for (const Row& row : read_rows(path).rows)
+      for (const Passage& completion : row.completions) texts.push_back(row.prompt.text + completion.text);
+  BpeTrainerOptions options;
+  options.vocabulary_size = o.vocabulary_size;
+  options.bos = o.bos;
+  options.eos = o.eos;
+  options.pad = o.pad;
+  options.pattern = o.pattern;
+  train_byte_level_bpe(texts, options, o.output);
+  log_info("tokenizer of " + std::to_string(Tokenizer::load(o.output).size()) + " tokens in " + o.output);
+}
+
+std::vector<int64_t> parse_ids(std::string_view line, const std::string& where) {
+  const Json ids = parse_json(line, where);
+  std::vector<int64_t> result;
+  for (const Json& id : ids) {
+    if (!ids.is_array() || !id.is_number_integer()) throw Error(where, "expected a list of token ids, got " + json_text(ids).substr(0, 60));
+    result.push_back(id.get<int64_t>());
+  }
+  return result;
+}
+
+void run_tokenize(TokenizeOptions& o) {
+  if (o.train) return train_tokenizer(o);
+  const Tokenizer tokenizer = Tokenizer::load(o.model);
+  std::string text;
+  for_each_line(o.file, [&](std::string_view line, int64_t number) {
+    const std::string where = o.file + ":" + std::to_string(number);
+    text += o.decode ? tokenizer.decode(parse_ids(line, where)) : Json(tokenizer.encode(line, o.special_tokens)).dump();
+    text += "\n";
+  });
+  if (o.output.empty())
+    std::cout << text << std::flush;
+  else
+    write_file_atomically(o.output, text);
+}
+
+struct CorpusOptions : Options {
+  std::string kind = "documents", output;
+  int64_t count = 1000, seed = 1;
+
+  void visit(OptionVisitor& v) override {
+    v(&kind, "kind", "What to write.", one_of({"documents", "demonstrations", "prompts", "held_out_prompts"}));
+    v(&count, "count", "How many rows.", at_least(1));
+    v(&seed, "seed", "Names every draw.", at_least(0));
+    v(&output, "output", "The file of rows.", required_output());
+  }
+};
+
+void run_corpus(CorpusOptions& o) {
+  const auto seed = static_cast<uint64_t>(o.seed);
+  std::vector<Json> rows;
+  if (o.kind == "documents") {
+    for (const std::string& text : generate_corpus(seed, o.count)) rows.push_back({{"text", text}});
+  } else if (o.kind == "demonstrations") {
+    for (const Demonstration& d : generate_demonstrations(seed, o.count))
+      rows.push_back({{"prompt", d.prompt}, {"completion", d.completion}});
+  } else {
+    const Split split = o.kind == "prompts" ? Split::train : Split::held_out;
+    for (const std::string& prompt : generate_prompts(seed, o.count, split)) rows.push_back({{"prompt", prompt}});
+  }
+  write_rows(o.output, rows);
+}
+
+}  // namespace
+
+std::vector<Stage> text_stages() {
+  return {
+      make_stage("sample", "Sample completions of prompts from a language model.", &run_sample),
+      make_stage("score", "Log-probabilities by a language model, or rewards by a reward model.", &run_score),
+      make_stage("tokenize", "Text to token ids and back, or train a tokenizer.", &run_tokenize),
+      make_stage("corpus", "Generate the demo's small world: a shop's help desk.", &run_corpus),
+  };
+}
+
+}  // namespace keel
