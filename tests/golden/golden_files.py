@@ -1,10 +1,11 @@
 """What every golden generator shares: where files go, how they are written, seeded weights, honest float64.
 
-Versions that wrote the committed files: torch 2.13.0 (CPU), transformers 4.57.1, trl 0.24.0, safetensors 0.6.2.
-A generator that runs under others stops in `check_versions`.
+Versions that wrote the committed files: torch 2.13.0 (CPU), transformers 4.57.1, trl 0.24.0, safetensors
+0.6.2. A generator that runs under others stops in `check_versions`.
 
-Bytes are reproducible: one thread, seeded torch generators, sorted tensor names, one metadata entry (safetensors
-writes several in random order), JSON with sorted keys. On another processor the last bits may differ.
+Bytes are reproducible: one thread, seeded torch generators, sorted tensor names, one metadata entry
+(safetensors writes several in random order), JSON with sorted keys. On another processor the last bits may
+differ.
 """
 
 import json
@@ -42,7 +43,7 @@ def check_versions():
 
 
 def save(path, tensors, convention):
-    """Writes tensors (name -> tensor or number) to `path`.safetensors with the convention in words as metadata."""
+    """Writes tensors (name -> tensor or number); the convention in words becomes metadata."""
     path = Path(path).with_suffix(".safetensors")
     path.parent.mkdir(parents=True, exist_ok=True)
     ready = {}
@@ -79,7 +80,7 @@ def seed_weights(model, seed, scale=0.2):
     """Random weights in place: matrices N(0, scale), norm gains 1 + N(0, 0.3), biases N(0, scale).
 
     transformers would leave gains at one and biases at zero, and a reader that ignored them would pass.
-    Parameters are filled in the order of their names, so the values do not depend on the order of construction.
+    Filled in the order of names, so the values do not depend on the order of construction.
     """
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -101,9 +102,9 @@ def pack(rows):
     return torch.cat(list(rows)), offsets
 
 
-# transformers computes RMSNorm and rotary tables in float32 whatever the model's dtype, so `model.double()` is float64
-# in name only (about 1e-7). The replacements below are the same formulas in the dtype of their input; for float32
-# input they call the original. make_models.py asserts that float32 logits stay equal to the bit.
+# transformers computes RMSNorm and rotary tables in float32 whatever the model's dtype, so `model.double()`
+# is float64 in name only (2e-6 on the logits). The replacements below are the same formulas in float64; for
+# other input they call the original. make_models.py asserts that float32 logits stay equal to the bit.
 
 
 def _rms_norm(original):
@@ -125,7 +126,9 @@ def inverse_frequencies(config):
         return frequencies
     assert scaling["rope_type"] == "llama3", scaling
     low, high = scaling["low_freq_factor"], scaling["high_freq_factor"]
-    turns = scaling["original_max_position_embeddings"] * frequencies / (2 * math.pi)  # turns in the old context
+    turns = (
+        scaling["original_max_position_embeddings"] * frequencies / (2 * math.pi)
+    )  # turns in the old context
     kept = ((turns - low) / (high - low)).clamp(0, 1)  # 1: fast, unchanged; 0: slow, divided by the factor
     return kept * frequencies + (1 - kept) * frequencies / scaling["factor"]
 
@@ -143,7 +146,9 @@ def _rotary(original):
 
 
 def use_true_float64():
-    """Patches transformers' Llama and Qwen2 for float64 input. Attention must be "sdpa" (eager's softmax is float32)."""
+    """Patches transformers' Llama and Qwen2 for float64 input. Attention must be "sdpa" (eager's softmax is
+    float32).
+    """
     for norm in (modeling_llama.LlamaRMSNorm, modeling_qwen2.Qwen2RMSNorm):
         norm.forward = _rms_norm(norm.forward)
     for rotary in (modeling_llama.LlamaRotaryEmbedding, modeling_qwen2.Qwen2RotaryEmbedding):

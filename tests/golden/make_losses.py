@@ -1,7 +1,8 @@
-"""Loss goldens in float64: inputs, outputs, gradients. TRL 0.24's code is called where it is a function; what is inline
-in PPOTrainer.train() comes from ../reference/trl_ppo.py, which test_trl_ppo.py proves against the trainer. OpenRLHF is
-not installed: its conventions (openrlhf/models/loss.py, models/utils.py, trainer/ppo_utils/experience_maker.py) are
-stated in the `openrlhf_` functions below; where it casts to float32, float64 is kept.
+"""Loss goldens in float64: inputs, outputs, gradients. TRL 0.24's code is called where it is a function; what
+is inline in PPOTrainer.train() comes from ../reference/trl_ppo.py, which test_trl_ppo.py proves against the
+trainer. OpenRLHF is not installed: its conventions (openrlhf/models/loss.py, models/utils.py,
+trainer/ppo_utils/experience_maker.py) are stated in the `openrlhf_` functions below; where it casts to
+float32, float64 is kept.
 
 Writes losses/*.safetensors. `grad_x` is the derivative of the value it is named after with respect to x.
 
@@ -10,7 +11,6 @@ Writes losses/*.safetensors. `grad_x` is the derivative of the value it is named
 
 import sys
 from collections import defaultdict
-from dataclasses import replace
 from types import SimpleNamespace
 
 import golden_files as golden
@@ -44,16 +44,18 @@ def with_gradients(loss, *inputs):
     return value.detach(), torch.autograd.grad(value, leaves)
 
 
-# --------------------------------------------------------------------------------------------------------- reward losses
+# ---------------------------------------------------------------------------------------------- reward losses
 
 
 def trl_reward_loss(chosen, rejected, margin=None, center=None):
     """RewardTrainer.compute_loss itself, on a model that returns the given rewards."""
     trainer = SimpleNamespace(
-        model=SimpleNamespace(training=True), args=SimpleNamespace(center_rewards_coefficient=center),
-        accelerator=SimpleNamespace(gather_for_metrics=lambda x: x, gather=lambda x: x), _total_train_tokens=0,
+        model=SimpleNamespace(training=True),
+        args=SimpleNamespace(center_rewards_coefficient=center),
+        accelerator=SimpleNamespace(gather_for_metrics=lambda x: x, gather=lambda x: x),
+        _total_train_tokens=0,
         _metrics={"train": defaultdict(list)},
-    )  # fmt: skip
+    )
     inputs = {"attention_mask": torch.ones(1)}
     if margin is not None:
         inputs["margin"] = margin
@@ -62,7 +64,8 @@ def trl_reward_loss(chosen, rejected, margin=None, center=None):
 
 
 def ranking_loss(rewards, ranks):
-    """One prompt's mean of -log sigmoid(r_better - r_worse) over its strictly ordered pairs (rank 1 is best)."""
+    """One prompt's mean of -log sigmoid(r_better - r_worse) over its strictly ordered pairs (rank 1 is "
+    "best)."""
     better, worse = torch.nonzero(ranks[:, None] < ranks[None, :], as_tuple=True)
     return -F.logsigmoid(rewards[better] - rewards[worse]).mean()
 
@@ -71,37 +74,53 @@ def write_reward_losses():
     chosen, rejected, margin = normal(1, 7, scale=2), normal(2, 7, scale=2), normal(3, 7).abs()
     tensors = {"chosen": chosen, "rejected": rejected, "margin": margin, "center_coefficient": 0.01}
     for name, options in {
-        "pairwise": {}, "pairwise_margin": {"margin": margin}, "pairwise_centered": {"center": 0.01},
-    }.items():  # fmt: skip
+        "pairwise": {},
+        "pairwise_margin": {"margin": margin},
+        "pairwise_centered": {"center": 0.01},
+    }.items():
         value, gradients = with_gradients(lambda c, r: trl_reward_loss(c, r, **options), chosen, rejected)
         tensors[f"{name}_loss"] = value
         tensors[f"{name}_grad_chosen"], tensors[f"{name}_grad_rejected"] = gradients
     assert torch.allclose(tensors["pairwise_loss"], -F.logsigmoid(chosen - rejected).mean())
 
-    ranks, offsets = golden.pack([torch.tensor(r) for r in ([1, 2], [2, 4, 1, 3], [1, 1, 3], [3, 1, 2, 2, 5, 5, 4, 6, 6])])
+    ranks, offsets = golden.pack(
+        [torch.tensor(r) for r in ([1, 2], [2, 4, 1, 3], [1, 1, 3], [3, 1, 2, 2, 5, 5, 4, 6, 6])]
+    )
     rewards = normal(4, len(ranks), scale=1.5)
-    per_prompt = lambda r: torch.stack([ranking_loss(r[a:b], ranks[a:b]) for a, b in zip(offsets[:-1], offsets[1:])])
+    per_prompt = lambda r: torch.stack(
+        [ranking_loss(r[a:b], ranks[a:b]) for a, b in zip(offsets[:-1], offsets[1:])]
+    )
     value, (gradient,) = with_gradients(lambda r: per_prompt(r).mean(), rewards)
     tensors |= {
-        "ranking_rewards": rewards, "ranking_ranks": ranks, "ranking_offsets": offsets, "ranking_loss": value,
-        "ranking_prompt_losses": per_prompt(rewards), "ranking_grad_rewards": gradient,
-    }  # fmt: skip
+        "ranking_rewards": rewards,
+        "ranking_ranks": ranks,
+        "ranking_offsets": offsets,
+        "ranking_loss": value,
+        "ranking_prompt_losses": per_prompt(rewards),
+        "ranking_grad_rewards": gradient,
+    }
 
     logits, labels = normal(5, 9, scale=3), torch.tensor([1, 0, 0, 1, 1, 0, 1, 0, 1])
-    value, (gradient,) = with_gradients(lambda x: F.binary_cross_entropy_with_logits(x, labels.double()), logits)
+    value, (gradient,) = with_gradients(
+        lambda x: F.binary_cross_entropy_with_logits(x, labels.double()), logits
+    )
     tensors |= {
-        "classifier_logits": logits, "classifier_labels": labels, "classifier_loss": value,
+        "classifier_logits": logits,
+        "classifier_labels": labels,
+        "classifier_loss": value,
         "classifier_grad_logits": gradient,
-    }  # fmt: skip
+    }
     golden.save(
-        FOLDER / "reward", tensors,
-        "pairwise: mean of -log sigmoid(chosen - rejected [- margin]) [+ c * mean((chosen + rejected)^2)], TRL "
-        "RewardTrainer; ranking: mean over prompts of the mean over strictly ordered pairs, rank 1 best, ties skipped "
-        "(InstructGPT eq. 1, 1/C(K,2) without ties); classifier: mean binary cross-entropy with logits",
-    )  # fmt: skip
+        FOLDER / "reward",
+        tensors,
+        "pairwise: mean of -log sigmoid(chosen - rejected [- margin]) [+ c * mean((chosen + rejected)^2)], "
+        "TRL RewardTrainer; ranking: mean over prompts of the mean over strictly ordered pairs, rank 1 "
+        "best, ties skipped (InstructGPT eq. 1, 1/C(K,2) without ties); classifier: mean binary "
+        "cross-entropy with logits",
+    )
 
 
-# -------------------------------------------------------------------------------------- log-probabilities, entropy, KL
+# ----------------------------------------------------------------------------- log-probabilities, entropy, KL
 
 
 def write_distributions():
@@ -111,9 +130,13 @@ def write_distributions():
     logps, ref_logps = selective_log_softmax(logits, tokens), selective_log_softmax(ref_logits, tokens)
     p, q = logits.log_softmax(-1), ref_logits.log_softmax(-1)
     tensors = {
-        "logits": logits, "ref_logits": ref_logits, "tokens": tokens, "weight": weight, "logps": logps,
+        "logits": logits,
+        "ref_logits": ref_logits,
+        "tokens": tokens,
+        "weight": weight,
+        "logps": logps,
         "ref_logps": ref_logps,
-    }  # fmt: skip
+    }
     of_logits = {
         "logps": lambda x: selective_log_softmax(x, tokens),
         "entropy": entropy_from_logits,
@@ -133,13 +156,15 @@ def write_distributions():
     assert torch.allclose((p.exp() * (p - q)).sum(-1), tensors["kl_exact"])
     assert torch.allclose((p.exp() * (torch.exp(q - p) - 1 - (q - p))).sum(-1), tensors["kl_exact"])
     golden.save(
-        FOLDER / "distributions", tensors,
-        "N rows, V = 11; logps, entropy in nats; k1 = logp - ref_logp, k2 = k1^2 / 2, k3 = exp(-k1) - 1 + k1 "
-        "(Schulman); kl_exact = sum_v p (log p - log q), p the policy; grad_* are of sum_i weight_i * value_i",
-    )  # fmt: skip
+        FOLDER / "distributions",
+        tensors,
+        "N rows, V = 11; logps, entropy in nats; k1 = logp - ref_logp, k2 = k1^2 / 2, k3 = exp(-k1) - 1 + "
+        "k1 (Schulman); kl_exact = sum_v p (log p - log q), p the policy; grad_* are of sum_i weight_i * "
+        "value_i",
+    )
 
 
-# -------------------------------------------------------------------------------------------- rewards, GAE, whitening
+# ------------------------------------------------------------------------------------ rewards, GAE, whitening
 
 LENGTHS = torch.tensor([1, 9, 4, 9, 8, 6])  # EOS counted; R = 9
 FINISHED = torch.tensor([True, True, True, False, True, True])  # row 1 ends in EOS at R, row 3 is cut
@@ -163,64 +188,106 @@ def openrlhf_advantages(rewards, values, mask, gamma, lam):
 
 
 def openrlhf_whiten(advantages, mask):
-    """compute_advantages_and_returns: population variance, clamped from below at 1e-8, over the whole batch."""
+    """compute_advantages_and_returns: population variance, clamped from below at 1e-8, over the whole "
+    "batch."""
     mean = advantages[mask].mean()
     variance = ((advantages[mask] - mean) ** 2).mean()
     return (advantages - mean) * variance.clamp(min=1e-8).rsqrt()
 
 
-def write_rollouts():
-    logps = -normal(20, 6, WIDTH).abs() * 1.5
-    ref_logps, values, scores = logps + normal(21, 6, WIDTH, scale=0.5), normal(22, 6, WIDTH), normal(23, 6, scale=2)
+def rollouts():
+    """Padded inputs (B, R) and the two masks, shared by the three functions below."""
     tokens = trl_ppo.response_mask(LENGTHS, WIDTH)
-    places = trl_ppo.value_mask(LENGTHS, WIDTH, "after_eos")
-    ones = torch.full_like(logps, trl_ppo.INVALID_LOGPROB)
-    logps, ref_logps = torch.where(tokens, logps, ones), torch.where(tokens, ref_logps, ones)
-    tensors = {
-        "lengths": LENGTHS, "finished": FINISHED.to(torch.int64), "scores": scores, "padded_mask": tokens.to(torch.int64),
-        "padded_place_mask": places.to(torch.int64), "offsets": offsets_of(tokens), "place_offsets": offsets_of(places),
-        "padded_logps": logps, "padded_ref_logps": ref_logps, "padded_values": values * places,
-        "logps": packed(logps, tokens), "ref_logps": packed(ref_logps, tokens), "values": packed(values, tokens),
-        "place_values": packed(values, places), "kl_coef": KL_COEF,
+    logps = -normal(20, 6, WIDTH).abs() * 1.5
+    ref_logps = logps + normal(21, 6, WIDTH, scale=0.5)
+    return SimpleNamespace(
+        tokens=tokens,
+        places=trl_ppo.value_mask(LENGTHS, WIDTH, "after_eos"),
+        logps=logps.masked_fill(~tokens, trl_ppo.INVALID_LOGPROB),
+        ref_logps=ref_logps.masked_fill(~tokens, trl_ppo.INVALID_LOGPROB),
+        values=normal(22, 6, WIDTH),
+        scores=normal(23, 6, scale=2),
+    )
+
+
+def input_tensors(r):
+    return {
+        "lengths": LENGTHS,
+        "finished": FINISHED.to(torch.int64),
+        "scores": r.scores,
+        "padded_mask": r.tokens.to(torch.int64),
+        "padded_place_mask": r.places.to(torch.int64),
+        "offsets": offsets_of(r.tokens),
+        "place_offsets": offsets_of(r.places),
+        "padded_logps": r.logps,
+        "padded_ref_logps": r.ref_logps,
+        "padded_values": r.values * r.places,
+        "logps": packed(r.logps, r.tokens),
+        "ref_logps": packed(r.ref_logps, r.tokens),
+        "values": packed(r.values, r.tokens),
+        "place_values": packed(r.values, r.places),
+        "kl_coef": KL_COEF,
         "missing_eos_penalty": MISSING_EOS_PENALTY,
-        "scores_penalized": torch.where(FINISHED, scores, scores - MISSING_EOS_PENALTY),
-    }  # fmt: skip
-    settings = trl_ppo.Settings(kl_coef=KL_COEF)
-    for prefix, position, mask in (("trl", "after_eos", places), ("last", "last", tokens)):
+        "scores_penalized": torch.where(FINISHED, r.scores, r.scores - MISSING_EOS_PENALTY),
+    }
+
+
+def token_rewards(r, **options):
+    settings = trl_ppo.Settings(kl_coef=KL_COEF, **options)
+    return trl_ppo.token_rewards(r.logps, r.ref_logps, r.scores, LENGTHS, settings)
+
+
+def reward_tensors(r):
+    tensors = {}
+    for prefix, position, mask in (("trl", "after_eos", r.places), ("last", "last", r.tokens)):
         for estimator in ("k1", "k3"):
-            chosen = replace(settings, score_position=position, kl_estimator=estimator)
-            rewards = trl_ppo.token_rewards(logps, ref_logps, scores, LENGTHS, chosen)
-            tensors[f"{prefix}_rewards_{estimator}"] = packed(rewards, mask)
-            whitened = trl_ppo.token_rewards(logps, ref_logps, scores, LENGTHS, replace(chosen, whiten_rewards=True))
+            options = {"score_position": position, "kl_estimator": estimator}
+            tensors[f"{prefix}_rewards_{estimator}"] = packed(token_rewards(r, **options), mask)
+            whitened = token_rewards(r, whiten_rewards=True, **options)
             tensors[f"{prefix}_whitened_rewards_{estimator}"] = packed(whitened, mask)
+    return tensors
+
+
+def advantage_tensors(r, name, gamma, lam):
+    advantages, returns = trl_ppo.gae(token_rewards(r), r.values * r.places, gamma, lam)
+    whitened = masked_whiten(advantages, r.tokens)
+    assert torch.equal(whitened, trl_ppo.whiten(advantages, r.tokens))
+    tensors = {
+        f"gamma_{name}": gamma,
+        f"lambda_{name}": lam,
+        f"trl_advantages_{name}": packed(advantages, r.tokens),
+        f"trl_returns_{name}": packed(returns, r.places),
+        f"trl_whitened_{name}": packed(whitened, r.tokens),
+    }
+    rewards = token_rewards(r, score_position="last")
+    advantages, returns = openrlhf_advantages(rewards, r.values, r.tokens, gamma, lam)
+    cumulative, _ = trl_ppo.gae(rewards * r.tokens, torch.zeros_like(rewards), gamma, 1.0)
+    return tensors | {
+        f"last_advantages_{name}": packed(advantages, r.tokens),
+        f"last_returns_{name}": packed(returns, r.tokens),
+        f"last_whitened_{name}": packed(openrlhf_whiten(advantages, r.tokens), r.tokens),
+        f"last_whitened_unbiased_{name}": packed(masked_whiten(advantages, r.tokens), r.tokens),
+        f"last_cumulative_returns_{name}": packed(cumulative, r.tokens),
+    }
+
+
+def write_rollouts():
+    r = rollouts()
+    tensors = input_tensors(r) | reward_tensors(r)
     for name, (gamma, lam) in GAE_SETTINGS.items():
-        tensors[f"gamma_{name}"], tensors[f"lambda_{name}"] = gamma, lam
-        rewards = trl_ppo.token_rewards(logps, ref_logps, scores, LENGTHS, settings)
-        advantages, returns = trl_ppo.gae(rewards, values * places, gamma, lam)
-        whitened = masked_whiten(advantages, tokens)
-        assert torch.equal(whitened, trl_ppo.whiten(advantages, tokens))
-        tensors |= {
-            f"trl_advantages_{name}": packed(advantages, tokens), f"trl_returns_{name}": packed(returns, places),
-            f"trl_whitened_{name}": packed(whitened, tokens),
-        }  # fmt: skip
-        rewards = trl_ppo.token_rewards(logps, ref_logps, scores, LENGTHS, replace(settings, score_position="last"))
-        advantages, returns = openrlhf_advantages(rewards, values, tokens, gamma, lam)
-        tensors |= {
-            f"last_advantages_{name}": packed(advantages, tokens), f"last_returns_{name}": packed(returns, tokens),
-            f"last_whitened_{name}": packed(openrlhf_whiten(advantages, tokens), tokens),
-            f"last_whitened_unbiased_{name}": packed(masked_whiten(advantages, tokens), tokens),
-            f"last_cumulative_returns_{name}": packed(trl_ppo.gae(rewards * tokens, 0 * values, gamma, 1.0)[0], tokens),
-        }  # fmt: skip
+        tensors |= advantage_tensors(r, name, gamma, lam)
     golden.save(
-        FOLDER / "rollouts", tensors,
-        "trl_*: PPOTrainer, score one place after EOS with an extra value there (place_offsets), variance over n-1; "
-        "last_*: OpenRLHF, score on the last token (offsets), population variance (whitened_unbiased: over n-1); "
-        "values are V before each token, the extra one V after EOS; nothing is bootstrapped; rewards_* use kl_coef and "
-        "k1 or k3, advantages_* the k1 rewards; cumulative_returns: discounted sums without values",
-    )  # fmt: skip
+        FOLDER / "rollouts",
+        tensors,
+        "trl_*: PPOTrainer, score one place after EOS with an extra value there (place_offsets), variance "
+        "over n-1; last_*: OpenRLHF, score on the last token (offsets), population variance "
+        "(whitened_unbiased: over n-1); values are V before each token, the extra one V after EOS; nothing "
+        "is bootstrapped; rewards_* use kl_coef and k1 or k3, advantages_* the k1 rewards; "
+        "cumulative_returns: discounted sums without values",
+    )
 
 
-# ------------------------------------------------------------------------------------------------- policy and value loss
+# -------------------------------------------------------------------------------------- policy and value loss
 
 
 def write_ppo_losses():
@@ -230,9 +297,13 @@ def write_ppo_losses():
     old_values, returns = normal(34, 6, WIDTH), normal(35, 6, WIDTH)
     values = old_values + normal(33, 6, WIDTH, scale=0.4)
     inputs = {
-        "logps": logps, "old_logps": old_logps, "advantages": advantages, "values": values, "old_values": old_values,
+        "logps": logps,
+        "old_logps": old_logps,
+        "advantages": advantages,
+        "values": values,
+        "old_values": old_values,
         "returns": returns,
-    }  # fmt: skip
+    }
     tensors = {name: packed(value, mask) for name, value in inputs.items()}
     tensors |= {f"padded_{name}": value * mask for name, value in inputs.items()}
     tensors |= {"offsets": offsets_of(mask), "lengths": LENGTHS, "padded_mask": mask.to(torch.int64)}
@@ -248,21 +319,24 @@ def write_ppo_losses():
             clipped = packed(tokens_of(start)[1], mask)
             assert 0.05 < clipped.double().mean() < 0.95
             tensors |= {
-                f"{kind}_{name}_loss": loss, f"{kind}_{name}_grad": packed(gradient, mask),
+                f"{kind}_{name}_loss": loss,
+                f"{kind}_{name}_grad": packed(gradient, mask),
                 f"{kind}_{name}_tokens": half * packed(tokens_of(start)[0], mask),
                 f"{kind}_{name}_clip_fraction": clipped.double().mean(),
-                f"{kind}_{name}_sequence_mean_loss": rows, f"{kind}_{name}_sequence_mean_grad": packed(rows_gradient, mask),
-            }  # fmt: skip
+                f"{kind}_{name}_sequence_mean_loss": rows,
+                f"{kind}_{name}_sequence_mean_grad": packed(rows_gradient, mask),
+            }
     golden.save(
-        FOLDER / "ppo", tensors,
-        "policy_02_*: max(-A r, -A clip(r, 1 - c, 1 + c)), r = exp(logp - old_logp), c = 0.2 (005: c = 0.05), grad with "
-        "respect to logps; value_*: half of max((v - R)^2, (clip(v, v_old - c, v_old + c) - R)^2), grad with respect to "
-        "values; loss: mean over tokens; sequence_mean: mean over rows of the row's token mean; clip_fraction: share of "
-        "tokens whose clipped branch is strictly larger",
-    )  # fmt: skip
+        FOLDER / "ppo",
+        tensors,
+        "policy_02_*: max(-A r, -A clip(r, 1 - c, 1 + c)), r = exp(logp - old_logp), c = 0.2 (005: c = "
+        "0.05), grad with respect to logps; value_*: half of max((v - R)^2, (clip(v, v_old - c, v_old + c) "
+        "- R)^2), grad with respect to values; loss: mean over tokens; sequence_mean: mean over rows of the "
+        "row's token mean; clip_fraction: share of tokens whose clipped branch is strictly larger",
+    )
 
 
-# --------------------------------------------------------------------------------------- controller and TRL's helpers
+# ------------------------------------------------------------------------------- controller and TRL's helpers
 
 
 def write_kl_controller():
@@ -278,18 +352,24 @@ def write_kl_controller():
     golden.save(
         FOLDER / "kl_controller",
         {
-            "kl": kls, "coefficient": torch.tensor(coefficients, dtype=torch.float64), "initial": 0.15,
-            "target": target, "horizon": horizon,
+            "kl": kls,
+            "coefficient": torch.tensor(coefficients, dtype=torch.float64),
+            "initial": 0.15,
+            "target": target,
+            "horizon": horizon,
             "episodes_per_step": batch,
         },
-        "coefficient[t]: after the update with kl[t]; beta *= 1 + clip(kl / target - 1, -0.2, 0.2) * episodes / horizon",
-    )  # fmt: skip
+        "coefficient[t]: after the update with kl[t]; beta *= 1 + clip(kl / target - 1, -0.2, 0.2) * "
+        "episodes / horizon",
+    )
 
 
 def write_trl_helpers():
     """truncate_response, first_true_indices and get_reward on left-padded queries and noise after EOS."""
     pad, eos, context = 0, 2, 5
-    model = LlamaForSequenceClassification.from_pretrained(golden.MODELS / "llama_reward", dtype=torch.float32).double()
+    model = LlamaForSequenceClassification.from_pretrained(
+        golden.MODELS / "llama_reward", dtype=torch.float32
+    ).double()
     generator = torch.Generator().manual_seed(50)
     queries = torch.randint(3, 97, (5, context), generator=generator)
     responses = torch.randint(3, 97, (5, 8), generator=generator)
@@ -306,13 +386,18 @@ def write_trl_helpers():
     golden.save(
         FOLDER / "trl_helpers",
         {
-            "queries": queries, "responses": responses, "truncated": truncated, "rewards": rewards, "last_index": last,
+            "queries": queries,
+            "responses": responses,
+            "truncated": truncated,
+            "rewards": rewards,
+            "last_index": last,
             "lengths": first_true_indices(truncated == pad),
         },
-        "queries (5, 5) left-padded with 0; responses (5, 8) with EOS 2 inside; truncated: padding after the first EOS; "
-        "lengths: tokens of a response, EOS counted; rewards (5) float64 of models/llama_reward on its last token, "
-        "positions without padding; last_index: that token's column in (query, response)",
-    )  # fmt: skip
+        "queries (5, 5) left-padded with 0; responses (5, 8) with EOS 2 inside; truncated: padding after "
+        "the first EOS; lengths: tokens of a response, EOS counted; rewards (5) float64 of "
+        "models/llama_reward on its last token, positions without padding; last_index: that token's column "
+        "in (query, response)",
+    )
 
 
 if __name__ == "__main__":

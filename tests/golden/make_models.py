@@ -1,9 +1,9 @@
 """Forward-pass goldens: logits of random tiny models and of TinyStories-656K, by transformers 4.57.1.
 
-Writes models/<name>/ (Hugging Face folder), models/<name>.safetensors (ids and logits) and, for the real model,
-tinystories.safetensors and tinystories.json. Rows are computed one at a time without padding. `logits_i` is plain
-transformers in float32; `logits64_i` the same weights in true float64 (see golden_files.py).
-The TinyStories part needs KEEL_TEST_DATA (default ../shared/data).
+Writes models/<name>/ (Hugging Face folder), models/<name>.safetensors (ids and logits) and, for the real
+model, tinystories.safetensors and tinystories.json. Rows are computed one at a time without padding.
+`logits_i` is plain transformers in float32; `logits64_i` the same weights in true float64 (see
+golden_files.py). The TinyStories part needs KEEL_TEST_DATA (default ../shared/data).
 
     python tests/golden/make_models.py
 """
@@ -28,49 +28,82 @@ VOCABULARY = 97
 LENGTHS = (1, 7, 23, 64)  # one token, two ordinary rows, the whole context
 
 LANGUAGE_CONVENTION = (
-    "ids_i (T) int64; logits_i (T, V) float32 by transformers 4.57.1, row by row, unpadded; logits64_i (T, V) float64: "
-    "the same weights with every operation in float64, rotary tables and RMSNorm too"
+    "ids_i (T) int64; logits_i (T, V) float32 by transformers 4.57.1, row by row, unpadded; logits64_i "
+    "(T, V) float64: the same weights with every operation in float64, rotary tables and RMSNorm too"
 )
 CLASSIFIER_CONVENTION = (
-    "ids_i (T) int64, no padding; logits_i (num_labels) float32 and logits64_i (num_labels) float64: the score head "
-    "without bias on the last token's final-normed hidden state; pad_token_id 0 occurs in no row"
+    "ids_i (T) int64, no padding; logits_i (num_labels) float32 and logits64_i (num_labels) float64: the "
+    "score head without bias on the last token's final-normed hidden state; pad_token_id 0 occurs in no row"
 )
 
 
 def llama_config(**changes):
     options = dict(
-        hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
-        vocab_size=VOCABULARY, max_position_embeddings=64, rms_norm_eps=1e-5, rope_theta=10000.0,
-        attention_bias=False, mlp_bias=False, tie_word_embeddings=False, initializer_range=0.2,
-        bos_token_id=1, eos_token_id=2, pad_token_id=0,
-    )  # fmt: skip
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        vocab_size=VOCABULARY,
+        max_position_embeddings=64,
+        rms_norm_eps=1e-5,
+        rope_theta=10000.0,
+        attention_bias=False,
+        mlp_bias=False,
+        tie_word_embeddings=False,
+        initializer_range=0.2,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=0,
+    )
     return LlamaConfig(**{**options, **changes})
 
 
 def gpt2_config(**changes):
     return GPT2Config(
-        n_embd=32, n_layer=2, n_head=4, vocab_size=VOCABULARY, n_positions=64, initializer_range=0.2,
-        bos_token_id=1, eos_token_id=2, **changes,
-    )  # fmt: skip
+        n_embd=32,
+        n_layer=2,
+        n_head=4,
+        vocab_size=VOCABULARY,
+        n_positions=64,
+        initializer_range=0.2,
+        bos_token_id=1,
+        eos_token_id=2,
+        **changes,
+    )
 
 
 def qwen2_config():
     return Qwen2Config(
-        hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
-        vocab_size=VOCABULARY, max_position_embeddings=64, rms_norm_eps=1e-6, rope_theta=1000000.0,
-        tie_word_embeddings=True, use_sliding_window=False, initializer_range=0.2, bos_token_id=1, eos_token_id=2,
-    )  # fmt: skip
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        vocab_size=VOCABULARY,
+        max_position_embeddings=64,
+        rms_norm_eps=1e-6,
+        rope_theta=1000000.0,
+        tie_word_embeddings=True,
+        use_sliding_window=False,
+        initializer_range=0.2,
+        bos_token_id=1,
+        eos_token_id=2,
+    )
 
 
 LLAMA3_ROPE = {
-    "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+    "rope_type": "llama3",
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
     "original_max_position_embeddings": 32,
-}  # fmt: skip
+}
 
 LANGUAGE_MODELS = {
     "llama_untied": lambda: LlamaForCausalLM(llama_config()),
     "llama_tied": lambda: LlamaForCausalLM(llama_config(tie_word_embeddings=True)),
-    # head_dim 12, not 32/4; of its 6 frequencies the slow ones are divided by 8, one lies between, the fast ones stay
+    # head_dim 12, not 32/4; of its 6 frequencies the slow ones are divided by 8, the fast ones stay
     "llama_rope3": lambda: LlamaForCausalLM(llama_config(head_dim=12, rope_scaling=LLAMA3_ROPE)),
     "gpt2": lambda: GPT2LMHeadModel(gpt2_config()),
     "qwen2": lambda: Qwen2ForCausalLM(qwen2_config()),
@@ -123,26 +156,49 @@ def assert_float32_unchanged():
 TEXTS = [
     "Once upon a time, there was a little girl named Lily.",
     "Tom had a red ball. He kicked it very high, and it landed on the roof!",
-    "The cat said, \"I am hungry.\" Mia gave her a small fish.",
+    'The cat said, "I am hungry." Mia gave her a small fish.',
     "One day, a big bear came to the river. It wanted to swim, but the water was cold.",
-    "\"Can we go to the park?\" asked Ben. His mom smiled and said yes.",
+    '"Can we go to the park?" asked Ben. His mom smiled and said yes.',
     "Sara counted her 12 apples: 1, 2, 3... and then she gave 4 to Sam.",
     "It was raining.\nThe frog was happy.\n\nThe bird was not.",
     "A café on the hill sold 🍎 pies and naïve jokes to Zoë.",
     "  Two spaces came first, and then   three more in the middle.",
-    "Grandpa's old clock did not tick any more, so Max and Anna took it to a kind man who could fix all things, "
-    "and when the clock rang again, everyone clapped and hugged him.",
+    "Grandpa's old clock did not tick any more, so Max and Anna took it to a kind man who could fix all "
+    "things, and when the clock rang again, everyone clapped and hugged him.",
 ]
-README_IDS = [1, 147, 201, 282, 215, 286, 598, 1662, 356, 499, 826, 1363, 1145, 1652, 615, 242, 1482, 951, 628, 499]
+README_IDS = [
+    1,
+    147,
+    201,
+    282,
+    215,
+    286,
+    598,
+    1662,
+    356,
+    499,
+    826,
+    1363,
+    1145,
+    1652,
+    615,
+    242,
+    1482,
+    951,
+    628,
+    499,
+]
 README_TEXT = (
-    "Once upon a time, there was a little girl named Lily. She had a toy car that she loved very much. One day, she "
-    "went to the park to play with her toy car in the park."
+    "Once upon a time, there was a little girl named Lily. She had a toy car that she loved very much. One "
+    "day, she went to the park to play with her toy car in the park."
 )
 
 
 def load_tinystories(folder):
-    """Only lm_head.weight is stored (tied); from_pretrained of transformers 4.57 then silently leaves both uninitialised
-    (on the meta device), so the stored matrix is put under both names by hand, and nothing may be missing."""
+    """Only lm_head.weight is stored (tied); from_pretrained of transformers 4.57 then silently leaves both
+    uninitialised (on the meta device), so the stored matrix is put under both names by hand, and nothing may
+    be missing.
+    """
     model = LlamaForCausalLM(AutoConfig.from_pretrained(folder))
     weights = load_file(folder / "model.safetensors")
     assert "model.embed_tokens.weight" not in weights
@@ -154,7 +210,7 @@ def load_tinystories(folder):
 
 @torch.no_grad()
 def greedy(model, ids, count):
-    """`count` greedy continuations by full forwards; also the smallest gap between the first and second logit."""
+    """`count` greedy continuations by full forwards; the least gap between first and second logit."""
     gap = float("inf")
     for _ in range(count):
         best = model(torch.tensor([ids]), use_cache=False).logits[0, -1].topk(2)
@@ -182,8 +238,9 @@ def write_tinystories():
     for i, (row, logits) in enumerate(zip(rows, logits_of(model.double(), rows))):
         tensors[f"logps64_{i}"] = logits[:-1].log_softmax(-1).gather(-1, row[1:, None])[:, 0]
     convention = (
-        "ids_i (T) int64 with BOS 1; logps_i (T-1) float32, logps64_i (T-1) float64: log-probability of ids_i[t+1]; "
-        "last_logits_i (3, V) float32 at the last three positions; greedy_ids (61): id 1 and its 60 greedy successors"
+        "ids_i (T) int64 with BOS 1; logps_i (T-1) float32, logps64_i (T-1) float64: log-probability of "
+        "ids_i[t+1]; last_logits_i (3, V) float32 at the last three positions; greedy_ids (61): id 1 and "
+        "its 60 greedy successors"
     )
     golden.save(golden.GOLDEN / "tinystories", tensors, convention)
     golden.save_json(

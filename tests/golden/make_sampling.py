@@ -1,8 +1,9 @@
 """Sampling goldens: the probabilities that transformers 4.57.1 would sample from, in float64.
 
-The processors and their order are transformers' own (`_get_logits_processor` of a model, from a GenerationConfig):
-repetition penalty over prompt and generated ids, temperature, top-k, top-p, min-p, then softmax. Off is temperature 1,
-top_k 0, top_p 1, min_p 0, repetition penalty 1. Logits are exact in float32. No case lies within 1e-6 of a cut.
+The processors and their order are transformers' own (`_get_logits_processor` of a model, from a
+GenerationConfig): repetition penalty over prompt and generated ids, temperature, top-k, top-p, min-p, then
+softmax. Off is temperature 1, top_k 0, top_p 1, min_p 0, repetition penalty 1. Logits are exact in float32.
+No case lies within 1e-6 of a cut.
 
 Writes sampling.safetensors and sampling.json.
 
@@ -53,12 +54,14 @@ def logit_rows():
 
 def processed(model, logits, options):
     config = GenerationConfig(do_sample=True, **{**OFF, **options})
-    processors = model._get_logits_processor(config, input_ids_seq_length=len(IDS), device="cpu", model_kwargs={})
+    processors = model._get_logits_processor(
+        config, input_ids_seq_length=len(IDS), device="cpu", model_kwargs={}
+    )
     return processors(IDS[None], logits[None].clone())[0]
 
 
 def assert_no_near_cut(logits, options):
-    """The cumulative probability that top-p compares, and the ratio that min-p compares, are clear of the limit."""
+    """The cumulative probability of top-p and the ratio of min-p are clear of their limits."""
     if options.get("top_p", 1.0) < 1.0:
         cumulative = logits.softmax(-1).sort().values.cumsum(-1)
         assert (cumulative - (1 - options["top_p"])).abs().min() > 1e-6
@@ -69,8 +72,15 @@ def assert_no_near_cut(logits, options):
 
 def main():
     golden.check_versions()
-    model = LlamaForCausalLM(LlamaConfig(vocab_size=VOCABULARY, hidden_size=8, num_hidden_layers=1, intermediate_size=8,
-                                         num_attention_heads=1))  # fmt: skip
+    model = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=VOCABULARY,
+            hidden_size=8,
+            num_hidden_layers=1,
+            intermediate_size=8,
+            num_attention_heads=1,
+        )
+    )
     rows, cases, probabilities = logit_rows(), [], []
     for index, (row_name, logits) in enumerate(rows.items()):
         for name, options in SETTINGS.items():
@@ -84,13 +94,16 @@ def main():
     golden.save(
         golden.GOLDEN / "sampling",
         {
-            "logits": torch.stack(list(rows.values())), "ids": IDS, "probabilities": torch.stack(probabilities),
+            "logits": torch.stack(list(rows.values())),
+            "ids": IDS,
+            "probabilities": torch.stack(probabilities),
             "logits_index": torch.tensor([case["logits"] for case in cases]),
             "parameters": torch.tensor(parameters, dtype=torch.float64),
         },
-        "case c: probabilities[c] (V) from logits[logits_index[c]] and ids under parameters[c] = " + ", ".join(OFF) +
-        "; order: repetition penalty, temperature, top-k, top-p, min-p, softmax",
-    )  # fmt: skip
+        "case c: probabilities[c] (V) from logits[logits_index[c]] and ids under parameters[c] = "
+        + ", ".join(OFF)
+        + "; order: repetition penalty, temperature, top-k, top-p, min-p, softmax",
+    )
     golden.save_json(golden.GOLDEN / "sampling", {"ids": IDS.tolist(), "cases": cases})
 
 

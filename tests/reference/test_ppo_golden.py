@@ -1,4 +1,6 @@
-"""The golden of ten PPO updates (tests/golden/ppo) is reproducible, well conditioned, and sensitive to what it tests."""
+"""The golden of ten PPO updates (tests/golden/ppo) is reproducible, well conditioned, and sensitive to what
+it tests.
+"""
 
 import sys
 from dataclasses import replace
@@ -89,7 +91,8 @@ def test_scales_are_seen_only_with_a_large_epsilon(monkeypatch):
 
 @pytest.mark.parametrize("run", RUNS)
 def test_golden_is_well_conditioned(run, monkeypatch):
-    """TRL's 1e-7 in the temperature, and padding against rows computed alone, stay far below the tolerance."""
+    """TRL's 1e-7 in the temperature, and padding against rows computed alone, stay far below the "
+    "tolerance."""
     epsilon = max(changed(run, temperature_epsilon=0.0))
     monkeypatch.setattr(trl_ppo, "response_logits", rows_alone(trl_ppo.response_logits, 1))
     monkeypatch.setattr(trl_ppo, "response_values", rows_alone(trl_ppo.response_values, 0))

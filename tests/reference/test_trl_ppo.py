@@ -1,4 +1,6 @@
-"""trl_ppo.py against TRL 0.24's real PPOTrainer: equal weights after one update on the same rollouts, in float64."""
+"""trl_ppo.py against TRL 0.24's real PPOTrainer: equal weights after one update on the same rollouts, in
+float64.
+"""
 
 import copy
 import sys
@@ -14,7 +16,12 @@ import golden_files as golden
 import trl_ppo
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
-from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification, PreTrainedTokenizerFast
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    LlamaForSequenceClassification,
+    PreTrainedTokenizerFast,
+)
 from trl import PPOConfig, PPOTrainer
 from trl.trainer import ppo_trainer
 from trl.trainer import utils as trl_utils
@@ -30,10 +37,19 @@ def true_float64():
 
 def tiny(cls, seed, **changes):
     config = LlamaConfig(
-        vocab_size=VOCABULARY, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=64, pad_token_id=PAD, bos_token_id=1, eos_token_id=EOS,
-        tie_word_embeddings=False, **changes,
-    )  # fmt: skip
+        vocab_size=VOCABULARY,
+        hidden_size=16,
+        intermediate_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=64,
+        pad_token_id=PAD,
+        bos_token_id=1,
+        eos_token_id=EOS,
+        tie_word_embeddings=False,
+        **changes,
+    )
     return golden.seed_weights(cls(config), seed).double()
 
 
@@ -41,12 +57,15 @@ def tokenizer():
     words = {f"t{i}": i for i in range(VOCABULARY)}
     return PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer(WordLevel(words, unk_token="t3")),
-        pad_token="t0", eos_token="t2", padding_side="left",
-    )  # fmt: skip
+        pad_token="t0",
+        eos_token="t2",
+        padding_side="left",
+    )
 
 
 def fixed_responses(rows, seed):
-    """(rows, WIDTH) as generation returns them: some end in EOS early, one exactly at the end, some are cut."""
+    """(rows, WIDTH) as generation returns them: some end in EOS early, one exactly at the end, some are "
+    "cut."""
     generator = torch.Generator().manual_seed(seed)
     responses = torch.randint(3, VOCABULARY, (rows, WIDTH), generator=generator)
     for row, length in enumerate([1, WIDTH, 4, WIDTH + 1, WIDTH - 1, 6, WIDTH + 1, 2][:rows]):
@@ -57,30 +76,53 @@ def fixed_responses(rows, seed):
 
 
 class Run:
-    """One PPOTrainer.train() of one update, with what it saw: rollouts, permutations, weights before and after."""
+    """One PPOTrainer.train() of one update, with its rollouts, permutations, weights before and after."""
 
     def __init__(self, tmp_path, monkeypatch, sampled=False, batches=1, **options):
         torch.manual_seed(3)
         np.random.seed(5)
-        self.policy, self.value = tiny(LlamaForCausalLM, 11), tiny(LlamaForSequenceClassification, 12, num_labels=1)
+        self.policy, self.value = (
+            tiny(LlamaForCausalLM, 11),
+            tiny(LlamaForSequenceClassification, 12, num_labels=1),
+        )
         self.reference = tiny(LlamaForCausalLM, 13)
         self.reward = tiny(LlamaForSequenceClassification, 14, num_labels=1)
         self.start = copy.deepcopy((self.policy, self.value))
         rows = options["per_device_train_batch_size"] * options.get("gradient_accumulation_steps", 1)
         self.watch(monkeypatch, sampled, rows)
         lengths = [3, 5, 4, 5, 2, 5, 1, 4] * batches
-        queries = golden.random_ids(torch.Generator().manual_seed(9), VOCABULARY, lengths[: rows * batches], low=3)
+        queries = golden.random_ids(
+            torch.Generator().manual_seed(9), VOCABULARY, lengths[: rows * batches], low=3
+        )
         config = PPOConfig(
-            output_dir=str(tmp_path), report_to="none", use_cpu=True, bf16=False, fp16=False, save_strategy="no",
-            num_sample_generations=0, total_episodes=rows, response_length=WIDTH, stop_token="eos",
-            lr_scheduler_type="constant", optim="adamw_torch", seed=1, disable_tqdm=True,
-            local_rollout_forward_batch_size=3, **options,
-        )  # fmt: skip
+            output_dir=str(tmp_path),
+            report_to="none",
+            use_cpu=True,
+            bf16=False,
+            fp16=False,
+            save_strategy="no",
+            num_sample_generations=0,
+            total_episodes=rows,
+            response_length=WIDTH,
+            stop_token="eos",
+            lr_scheduler_type="constant",
+            optim="adamw_torch",
+            seed=1,
+            disable_tqdm=True,
+            local_rollout_forward_batch_size=3,
+            **options,
+        )
         data = [{"input_ids": query.tolist()} for query in queries]
         PPOTrainer(
-            args=config, processing_class=tokenizer(), model=self.policy, ref_model=self.reference,
-            reward_model=self.reward, value_model=self.value, train_dataset=data, eval_dataset=data,
-        ).train()  # fmt: skip
+            args=config,
+            processing_class=tokenizer(),
+            model=self.policy,
+            ref_model=self.reference,
+            reward_model=self.reward,
+            value_model=self.value,
+            train_dataset=data,
+            eval_dataset=data,
+        ).train()
 
     def watch(self, monkeypatch, sampled, rows):
         self.permutations = []
@@ -109,7 +151,11 @@ class Run:
         responses = trl_utils.truncate_response(EOS, PAD, self.sequences[:, width:])
         sequences = torch.cat((self.queries, responses), 1)
         scores = trl_utils.get_reward(self.reward, sequences, PAD, width)[1].detach()
-        old = trl_utils.selective_log_softmax(self.logits, self.sequences[:, width:]) if keep_sampler_logps else None
+        old = (
+            trl_utils.selective_log_softmax(self.logits, self.sequences[:, width:])
+            if keep_sampler_logps
+            else None
+        )
         return trl_ppo.Rollouts(self.queries, responses, scores, EOS, PAD, old)
 
 
@@ -119,7 +165,9 @@ def restated(run, settings, keep_sampler_logps=False, **options):
     rollouts = run.rollouts(keep_sampler_logps)
     experience = trl_ppo.make_experience(policy, run.reference, value, rollouts, settings)
     optimizer = trl_ppo.make_optimizer(policy, value, settings)
-    log = trl_ppo.ppo_update(policy, value, experience, torch.stack(run.permutations), optimizer, settings, **options)
+    log = trl_ppo.ppo_update(
+        policy, value, experience, torch.stack(run.permutations), optimizer, settings, **options
+    )
     return policy, value, log
 
 
@@ -174,8 +222,11 @@ def test_sampled_rollouts(tmp_path, monkeypatch):
 def test_accumulation_depends_on_the_data_loader(batches, minibatches, tmp_path, monkeypatch):
     """On the loader's last batch TRL steps at each micro-batch, before it only at each fourth."""
     options = {
-        "learning_rate": 3e-3, "num_ppo_epochs": 2, "num_mini_batches": minibatches, "gradient_accumulation_steps": 4,
-    }  # fmt: skip
+        "learning_rate": 3e-3,
+        "num_ppo_epochs": 2,
+        "num_mini_batches": minibatches,
+        "gradient_accumulation_steps": 4,
+    }
     run = Run(tmp_path, monkeypatch, per_device_train_batch_size=2, batches=batches, **options)
     settings = trl_ppo.Settings(**options)
     assert_equal_update(run, settings, last_batch_of_data=batches == 1)

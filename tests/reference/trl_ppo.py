@@ -1,25 +1,28 @@
 """TRL 0.24's PPO update restated in plain PyTorch, so that golden files can be made without its trainer.
 
-Source: trl/trainer/ppo_trainer.py of the trl 0.24.0 wheel (lines are given as "L608"), trl/trainer/utils.py. That this
-file does what PPOTrainer does, weight for weight, is asserted by test_trl_ppo.py; nothing here is used otherwise.
+Source: trl/trainer/ppo_trainer.py of the trl 0.24.0 wheel (lines are given as "L608"), trl/trainer/utils.py.
+That this file does what PPOTrainer does, weight for weight, is asserted by test_trl_ppo.py; nothing here is
+used otherwise.
 
-Shapes: B rollouts, Q padded query length, R padded response length, V vocabulary. A response's length counts its EOS.
-`response_mask` (B, R) is true on the response's tokens, `value_mask` (B, R) where a value is read.
+Shapes: B rollouts, Q padded query length, R padded response length, V vocabulary. A response's length counts
+its EOS. `response_mask` (B, R) is true on the response's tokens, `value_mask` (B, R) where a value is read.
 
 What TRL does, and a reader would not expect:
-- The score of a finished response lies one place AFTER its EOS, and there is an extra value there: V of the row whose
-  last token is the EOS (L555, L565). A response that fills all R places has neither: its score is on its last token,
-  even when that token is EOS, and nothing is bootstrapped although it may have been cut by length.
-- Values after that place are 0, log-probabilities after the EOS are +1 on both sides (INVALID_LOGPROB), so their KL and
-  their ratio's logarithm are 0; both kinds of place are masked out of the losses.
+- The score of a finished response lies one place AFTER its EOS, and there is an extra value there: V of the
+  row whose last token is the EOS (L555, L565). A response that fills all R places has neither: its score is
+  on its last token, even when that token is EOS, and nothing is bootstrapped although it may have been cut by
+  length.
+- Values after that place are 0, log-probabilities after the EOS are +1 on both sides (INVALID_LOGPROB), so
+  their KL and their ratio's logarithm are 0; both kinds of place are masked out of the losses.
 - logits are divided by temperature + 1e-7 (L609), at temperature 1 too.
-- advantages are whitened over the whole batch with the unbiased variance and an epsilon of 1e-8 under the root (L584).
+- advantages are whitened over the whole batch with the unbiased variance and an epsilon of 1e-8 under the
+  root (L584).
 - Policy and value losses are token means of their own mini-batch, over different token counts (L624, L633).
 - One AdamW for both models; gradients are never clipped (max_grad_norm is ignored).
 - With gradient accumulation the schedule of optimizer steps is Accelerate's: see `accumulated_steps`.
 
-`score_position="last"` is the other convention (OpenRLHF's, and Keel's default): score on the last token, no extra
-value. It is the same code with value_mask = response_mask.
+`score_position="last"` is the other convention (OpenRLHF's, and Keel's default): score on the last token, no
+extra value. It is the same code with value_mask = response_mask.
 """
 
 from dataclasses import dataclass, replace
@@ -31,7 +34,7 @@ INVALID_LOGPROB = 1.0  # L76
 
 @dataclass(frozen=True)
 class Settings:
-    """PPOConfig's fields that enter the update, with its defaults; below the line, what TRL has no switch for."""
+    """PPOConfig's fields that enter the update, with its defaults; below the line: no switch in TRL."""
 
     learning_rate: float = 3e-6
     adam_epsilon: float = 1e-8
@@ -56,9 +59,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Rollouts:
-    """queries (B, Q) int64 left-padded; responses (B, R) int64 padded after the first EOS; scores (B) without penalty.
+    """queries (B, Q) int64 left-padded; responses (B, R) int64 padded after the first EOS; scores (B) without
+    penalty.
 
-    old_logps (B, R): the sampler's own log-probabilities, where the update must start from those; else recomputed.
+    old_logps (B, R): the sampler's own log-probabilities, to start the update from; else recomputed.
     """
 
     queries: torch.Tensor
@@ -82,7 +86,7 @@ class Rollouts:
         return torch.cat((self.queries, self.responses), 1)
 
 
-# ---------------------------------------------------------------------------------------------- masks, means, whitening
+# ------------------------------------------------------------------------------------ masks, means, whitening
 
 
 def places(lengths, response_length):
@@ -105,7 +109,7 @@ def masked_mean(values, mask):
 
 
 def whiten(values, mask, shift_mean=True):
-    """trl.core.masked_whiten: variance over n - 1, epsilon inside the root. Values outside the mask are moved too."""
+    """trl.core.masked_whiten: variance over n - 1, epsilon inside the root."""
     mean = masked_mean(values, mask)
     count = mask.sum()
     variance = masked_mean((values - mean) ** 2, mask) * (count / (count - 1))
@@ -113,7 +117,7 @@ def whiten(values, mask, shift_mean=True):
     return whitened if shift_mean else whitened + mean
 
 
-# ----------------------------------------------------------------------------------------------- rewards and advantages
+# ------------------------------------------------------------------------------------- rewards and advantages
 
 
 def token_rewards(logps, ref_logps, scores, lengths, settings):
@@ -145,7 +149,7 @@ def gae(rewards, values, gamma, lam):
     return advantages, advantages + values
 
 
-# ---------------------------------------------------------------------------------------------------------------- losses
+# ----------------------------------------------------------------------------------------------------- losses
 
 
 def policy_loss_tokens(logps, old_logps, advantages, cliprange):
@@ -157,13 +161,15 @@ def policy_loss_tokens(logps, old_logps, advantages, cliprange):
 
 
 def value_loss_tokens(values, old_values, returns, cliprange_value):
-    """Each place's clipped squared error, WITHOUT the half, and whether the clipped one is the larger (L616-L626)."""
+    """Each place's clipped squared error, WITHOUT the half, and whether the clipped one is the larger
+    (L616-L626).
+    """
     near = torch.clamp(values, old_values - cliprange_value, old_values + cliprange_value)
     plain, clipped = (values - returns) ** 2, (near - returns) ** 2
     return torch.max(plain, clipped), clipped > plain
 
 
-# ---------------------------------------------------------------------------------------------------------- model passes
+# ----------------------------------------------------------------------------------------------- model passes
 
 
 def model_inputs(sequences, pad):
@@ -194,14 +200,16 @@ def response_logps(model, rollouts, settings):
 
 
 def response_values(value_model, rollouts):
-    """(B, R): place t holds V of the state before response token t, so place L is V after the EOS (L519, L614)."""
+    """(B, R): place t holds V of the state before response token t, so place L is V after the EOS (L519,
+    L614).
+    """
     first = rollouts.queries.shape[1] - 1
     trunk = getattr(value_model, value_model.base_model_prefix)
     hidden = trunk(**model_inputs(rollouts.sequences, rollouts.pad)).last_hidden_state
     return value_model.score(hidden)[:, first:-1, 0]
 
 
-# -------------------------------------------------------------------------------------------------------------- the update
+# ------------------------------------------------------------------------------------------------- the update
 
 
 @dataclass(frozen=True)
@@ -240,7 +248,7 @@ def make_experience(policy, reference, value_model, rollouts, settings):
     advantages = advantages.masked_fill(~tokens, 0)
     return Experience(
         rollouts, logps, ref_logps, values, rewards, raw_advantages, advantages, returns, tokens, valued
-    )  # fmt: skip
+    )
 
 
 def minibatch_loss(policy, value_model, experience, rows, settings):
@@ -278,16 +286,18 @@ def make_optimizer(policy, value_model, settings):
 def accumulated_steps(micro_batches, accumulation, last_batch_of_data):
     """Whether Accelerate really steps after each micro-batch of an update (accelerate 1.15, `_do_sync`).
 
-    PPOTrainer calls optimizer.step() after every micro-batch and leaves it to Accelerate to ignore the call. It steps
-    at every `accumulation`-th micro-batch, whatever the mini-batches are (with two mini-batches and an accumulation of
-    four: once an epoch); but on the data loader's last batch, at every single one, on a gradient divided by
-    `accumulation`.
+    PPOTrainer calls optimizer.step() after every micro-batch and leaves it to Accelerate to ignore the call.
+    It steps at every `accumulation`-th micro-batch, whatever the mini-batches are (with two mini-batches and
+    an accumulation of four: once an epoch); but on the data loader's last batch, at every single one, on a
+    gradient divided by `accumulation`.
     """
     return [last_batch_of_data or (i + 1) % accumulation == 0 for i in range(micro_batches)]
 
 
 def ppo_update(policy, value_model, experience, permutations, optimizer, settings, last_batch_of_data=True):
-    """All epochs over one batch of rollouts (L588-L637); permutations: (epochs, B). Returns a dict a micro-batch."""
+    """All epochs over one batch of rollouts (L588-L637); permutations: (epochs, B). Returns a dict a
+    micro-batch.
+    """
     rows = len(experience.rollouts.responses)
     minibatch = rows // settings.num_mini_batches
     micro_batch = rows // settings.gradient_accumulation_steps
