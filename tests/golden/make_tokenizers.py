@@ -345,7 +345,7 @@ def unicode_case():
     forms = {}
     for name in ("NFC", "NFD", "NFKC", "NFKD"):
         normalize = getattr(normalizers, name)().normalize_str
-        forms[name] = sha256("".join(normalize(before + c + after) for c in points for before, after in NEIGHBOURS))
+        forms[name] = sha256("".join(normalize(before + c + after) + "\n" for c in points for before, after in NEIGHBOURS))
     path = OUT / "unicode.json"
     path.write_text(json.dumps({"classes": classes, "forms": forms}, indent=1) + "\n")
 

@@ -48,13 +48,18 @@ TEST(TextNormalizer, FormsOfEveryCharacterAreTheLibrarys) {
       {"", ""}, {"e", "\u0323\u0301"}, {"a\u0301", "\u0323"}, {"\u1100", "\u11a8"}, {"\U00011935", ""}};
   const Json golden = read_json(kGolden / "unicode.json");
   ASSERT_EQ(golden.at("forms").size(), 4u);
+  const std::vector<std::string> characters = all_characters();
   for (const auto& [name, hash] : golden.at("forms").items()) {
     const TokenizerJson description = {{"type", name}};
     const TextNormalizer form(Component(description, "file"));
-    std::string text;
-    for (const std::string& character : all_characters())
-      for (const auto& [before, after] : neighbours) text += form(before + character + after, true);
-    EXPECT_EQ(sha256(text), hash.get<std::string>()) << name;
+    std::string forms, block;  // in blocks for speed: nothing moves across a line end
+    for (const std::string& character : characters) {
+      for (const auto& [before, after] : neighbours) block += before + character + after + "\n";
+      if (block.size() < 10'000 && &character != &characters.back()) continue;
+      forms += form(block, true);
+      block.clear();
+    }
+    EXPECT_EQ(sha256(forms), hash.get<std::string>()) << name;
   }
 }
 
