@@ -170,9 +170,11 @@ class MergeLearner {
   std::optional<size_t> word_;
 };
 
-Json byte_level(bool use_regex) {
-  return {
-      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", use_regex}};
+Json byte_level(bool use_regex, bool add_prefix_space = false) {
+  return {{"type", "ByteLevel"},
+          {"add_prefix_space", add_prefix_space},
+          {"trim_offsets", true},
+          {"use_regex", use_regex}};
 }
 
 Json pre_tokenizer_of(const std::string& pattern) {
@@ -242,7 +244,7 @@ Json description_of(const MergeLearner& learner, const BpeTrainerOptions& option
           {"normalizer", nullptr},
           {"pre_tokenizer", pre_tokenizer_of(options.pattern)},
           {"post_processor", post_processor_of(options.bos, bos_id)},
-          {"decoder", byte_level(true)},
+          {"decoder", byte_level(true, true)},  // only the type counts there
           {"model", model_of(learner, options.pattern == "llama3")}};
 }
 

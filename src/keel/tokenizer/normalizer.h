@@ -9,9 +9,8 @@
 
 namespace keel {
 
-/// Sequence, Prepend, Replace, NFC, NFD, NFKC, NFKD. The Unicode forms are utf8proc's: NFC is the
-/// `tokenizers` library's on every code point; its tables for NFKC and NFKD are older and leave 72 characters
-/// as they are that Unicode 14 decomposes (㋿, for instance).
+/// Sequence, Prepend, Replace, NFC, NFD, NFKC, NFKD. The Unicode forms are utf8proc's, held back where it is
+/// newer than the library's tables.
 class TextNormalizer {
  public:
   TextNormalizer() = default;

@@ -26,9 +26,9 @@ Delimiters delimiters(const Component& component) {
   const std::string name = component.text("behavior");
   const auto found = names.find(name);
   if (found != names.end()) return found->second;
-  std::vector<std::string> supported;
-  for (const auto& [known, ignored] : names) supported.push_back(known);
-  fail_unsupported(component.child("behavior"), name, supported);
+  std::string supported;
+  for (const auto& [known, ignored] : names) supported += (supported.empty() ? "" : ", ") + known;
+  component.fail("expected a behavior among " + supported + ", got " + quoted_excerpt(name));
 }
 
 // Joins a match to its neighbour: the part before it, or, going backwards, the one behind it. Of a run of
