@@ -102,10 +102,10 @@ TEST(Corpus, EveryRequestReadsBackAsItself) {
     for (const auto complaint : problem.complaints) {
       for (const auto opening : shop::openings()) {
         for (const auto closing : shop::closings()) {
-          std::string text = shop::fill(std::string(complaint), "item", "kettle");
-          text = shop::fill(shop::fill(std::move(text), "colour", "navy"), "when", "last night");
-          const std::string prompt =
-              "Customer: " + std::string(opening) + text + "." + std::string(closing) + "\nClerk:";
+          std::string prompt = "Customer: " + std::string(opening) + std::string(complaint) + "." +
+                               std::string(closing) + "\nClerk:";
+          prompt = shop::fill(shop::fill(std::move(prompt), "item", "kettle"), "colour", "navy");
+          prompt = shop::fill(std::move(prompt), "when", "last night");
           const shop::Case request = shop::read_case(prompt);
           ASSERT_EQ(request.problem, &problem) << prompt;
           ASSERT_EQ(request.item, "kettle") << prompt;
