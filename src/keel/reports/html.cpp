@@ -2,6 +2,7 @@
 
 #include <utf8proc.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -54,18 +55,26 @@ std::string grouped(std::string digits) {
   return digits;
 }
 
-std::string magnitude(double value) {
+// Decimals that show three significant digits. The steps lie where rounding would otherwise show a fourth.
+int decimals_of(double magnitude) {
+  int decimals = 0;
+  for (double step = 99.95; decimals < 6 && magnitude < step; step /= 10) ++decimals;
+  return decimals;
+}
+
+std::string magnitude(double value, double scale) {
   if (value == 0) return "0";
-  if (value < 1e-4 || value >= 1e7) return printed("%.2e", value);
-  // The steps lie where rounding would otherwise show a fourth digit.
-  if (value >= 99.95) return grouped(printed("%.0f", value));
-  if (value >= 9.995) return printed("%.1f", value);
-  if (value >= 0.9995) return printed("%.2f", value);
-  return printed(value >= 0.09995     ? "%.3f"
-                 : value >= 0.009995  ? "%.4f"
-                 : value >= 0.0009995 ? "%.5f"
-                                      : "%.6f",
-                 value);
+  if (scale < 1e-4 || scale >= 1e7) return printed("%.2e", value);
+  char buffer[64];
+  std::snprintf(buffer, sizeof buffer, "%.*f", decimals_of(scale), value);
+  const std::string text = buffer;
+  return text.find('.') == std::string::npos ? grouped(text) : text;
+}
+
+// A share in percent without the sign: "61.3"
+std::string hundredths(double share) {
+  if (!std::isfinite(share)) return number(share);
+  return (share < 0 ? std::string(kMinus) : "") + printed("%.1f", std::abs(100 * share));
 }
 
 }  // namespace
@@ -88,10 +97,14 @@ std::string escape(std::string_view text) {
 }
 
 std::string number(double value) {
+  return number(value, std::abs(value));
+}
+
+std::string number(double value, double scale) {
   if (std::isnan(value)) return "\xE2\x80\x93";  // an en dash
   const std::string sign(value < 0 ? kMinus : "");
   if (std::isinf(value)) return sign + "\xE2\x88\x9E";
-  return sign + magnitude(std::abs(value));
+  return sign + magnitude(std::abs(value), scale);
 }
 
 std::string number(int64_t value) {
@@ -100,17 +113,25 @@ std::string number(int64_t value) {
 }
 
 std::string percent(double share) {
-  if (!std::isfinite(share)) return number(share);
-  return (share < 0 ? std::string(kMinus) : "") + printed("%.1f", std::abs(100 * share)) + " %";
+  return hundredths(share) + " %";
+}
+
+double scale_of(const Estimate& estimate) {
+  double scale = 0;
+  for (const double value : {estimate.value, estimate.interval.low, estimate.interval.high}) {
+    if (std::isfinite(value)) scale = std::max(scale, std::abs(value));
+  }
+  return scale;
 }
 
 std::string with_interval(const Estimate& estimate) {
-  return number(estimate.value) + " (" + number(estimate.interval.low) + " to " +
-         number(estimate.interval.high) + ")";
+  const double scale = scale_of(estimate);
+  return number(estimate.value, scale) + " (" + number(estimate.interval.low, scale) + " to " +
+         number(estimate.interval.high, scale) + ")";
 }
 
 std::string percent_with_interval(double share, const Interval& interval) {
-  return percent(share) + " (" + percent(interval.low) + " to " + percent(interval.high) + ")";
+  return percent(share) + " (" + hundredths(interval.low) + " to " + hundredths(interval.high) + ")";
 }
 
 std::string duration(double seconds) {

@@ -81,12 +81,15 @@ svg::Series series_of(const Curve& curve) {
 }
 
 std::string caption_of(const Curve& curve) {
+  const double first = curve.values.front(), last = curve.values.back();
+  const double scale = std::max(std::abs(first), std::abs(last));
   std::string text = number(static_cast<int64_t>(curve.values.size())) + " steps; first " +
-                     number(curve.values.front()) + ", last " + number(curve.values.back());
-  if (!curve.errors.empty())
-    text += " ± " + number(curve.errors.back()) + " (standard error; the band is 95 %)";
+                     number(first, scale) + ", last " + number(last, scale);
+  if (!curve.errors.empty()) {
+    text += " ± " + number(curve.errors.back(), scale) + " (standard error; the band is 95 %)";
+  }
   text += ".";
-  if (curve.start) text += " Before PPO: " + number(*curve.start) + ".";
+  if (curve.start) text += " Before PPO: " + number(*curve.start, scale) + ".";
   return curve.note.empty() ? text : curve.note + " " + text;
 }
 
@@ -126,7 +129,7 @@ svg::Series frontier_series(const std::vector<FrontierPoint>& points, const char
 
 std::string frontier_figure(const ReportData& data, bool gold) {
   svg::LinePlot plot{gold ? "By the gold judge" : "By the reward model",
-                     "√KL (nats^½)",
+                     "√KL (KL in nats)",
                      gold ? "gold score" : "reward model's score",
                      {}};
   auto ppo = frontier_series(data.ppo_frontier, "PPO", 0, gold);
@@ -162,10 +165,10 @@ std::string accuracy_table(const RewardModelPart& part) {
     const double share = accuracy.pairs == 0
                              ? std::nan("")
                              : static_cast<double>(accuracy.right) / static_cast<double>(accuracy.pairs);
-    rows.push_back({accuracy.name, html::percent_with_interval(share, interval), number(accuracy.right),
-                    number(accuracy.pairs)});
+    rows.push_back({accuracy.name, html::percent_with_interval(share, interval),
+                    number(accuracy.right) + " of " + number(accuracy.pairs)});
   }
-  return table({"Order of pairs", "Right (95 %)", "Right", "Pairs"}, rows);
+  return table({"Order of pairs", "Right (95 %)", "Pairs"}, rows);
 }
 
 std::string calibration_figure(const Calibration& calibration) {
@@ -230,9 +233,10 @@ std::string answer_block(const Answer& answer) {
   std::string score = "gold " + number(answer.gold);
   if (answer.proxy) score += " · reward model " + number(*answer.proxy);
   if (!answer.finished) score += " · cut by the length limit";
+  // the space that parts an answer from its prompt is no part of what was said
+  const std::string text = answer.text.starts_with(' ') ? answer.text.substr(1) : answer.text;
   return "<div><div class=\"arm\">" + escape(answer.arm) + "</div><p class=\"said\">" +
-         (answer.text.empty() ? "<em>nothing</em>" : escape(answer.text)) + "</p>" +
-         paragraph(score, "score") + "</div>\n";
+         (text.empty() ? "<em>nothing</em>" : escape(text)) + "</p>" + paragraph(score, "score") + "</div>\n";
 }
 
 std::string hash_rows(const StageRecord& stage) {

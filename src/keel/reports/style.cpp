@@ -40,7 +40,7 @@ h3 { font-size: 1rem; margin: 0 0 0.3rem; }
 .warning { color: var(--bad); font-weight: 600; }
 .soft, figcaption, .absent { color: var(--soft); }
 .absent { font-style: italic; }
-.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); gap: 1.6rem 2rem;
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1.6rem 2rem;
   margin: 1rem 0; align-items: start; }
 figure { margin: 0; min-width: 0; max-width: 34rem; break-inside: avoid; }
 figcaption { font-size: 0.82rem; line-height: 1.45; margin-top: 0.2rem; }
@@ -67,11 +67,14 @@ svg .line.solid { stroke-dasharray: none; stroke-width: 2.4; }
 table { border-collapse: collapse; font-size: 0.85rem; line-height: 1.4; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: 0.35rem 0.9rem 0.35rem 0; vertical-align: top; white-space: nowrap; }
 th:first-child, td:first-child, .text { text-align: left; }
+td:first-child { white-space: normal; min-width: 5.5rem; }
+th:last-child, td:last-child { padding-right: 0; }
 th { color: var(--soft); font-weight: 500; border-bottom: 1px solid var(--rule); }
 td { border-bottom: 1px solid var(--grid); }
 .hash { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: 0.75rem; }
 .sample { margin: 1.2rem 0; padding: 0.9rem 1.1rem; background: var(--panel); border-radius: 6px; break-inside: avoid; }
-.answers { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 16rem), 1fr)); gap: 0.8rem 1.6rem; }
+.answers { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 16rem), 1fr)); gap: 0.8rem 1.6rem;
+  margin-top: 0.7rem; }
 .said { white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: isolate; margin: 0.1rem 0; }
 .arm { font-weight: 600; font-size: 0.8rem; color: var(--soft); }
 .score { font-size: 0.8rem; color: var(--soft); margin: 0.2rem 0 0; }

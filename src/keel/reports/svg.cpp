@@ -89,12 +89,10 @@ Range range_of(const std::vector<double>& values) {
   return range;
 }
 
-// Widened to the ticks around it.
-Range rounded(Range range, int count) {
-  const auto steps = ticks(range.low, range.high, count);
-  const double step = steps[1] - steps[0];
-  return {std::min(range.low, std::floor(range.low / step + 1e-9) * step),
-          std::max(range.high, std::ceil(range.high / step - 1e-9) * step)};
+// With a little room above and below; what is never negative does not look as if it could be.
+Range with_room(Range range) {
+  const double room = 0.05 * (range.high - range.low);
+  return {range.low >= 0 ? std::max(0.0, range.low - room) : range.low - room, range.high + room};
 }
 
 // A tick's number with no more digits than the step between ticks needs.
@@ -171,7 +169,7 @@ std::string path_of(const Series& series, const Frame& frame) {
       const double x = frame.x(series.points[i].x), y = frame.y(series.points[i].y);
       path += (i == begin ? "M" : "L") + at(x, y);
       if (series.markers || end - begin == 1) out += dot(x, y, 2.6, "dot " + classes);
-      if (!series.points[i].label.empty()) out += text_at(x + 5, y + 13, "note", series.points[i].label);
+      if (!series.points[i].label.empty()) out += text_at(x, y - 8, "note middle", series.points[i].label);
     }
     if (end - begin > 1) out = "<path class=\"line " + classes + "\" d=\"" + path + "\"/>" + out;
   });
@@ -231,7 +229,8 @@ std::vector<double> ticks(double low, double high, int count) {
   const double rough = (high - low) / count;
   const double power = std::pow(10, std::floor(std::log10(rough)));
   const double mantissa = rough / power;
-  const double step = (mantissa < 1.5 ? 1 : mantissa < 3.5 ? 2 : mantissa < 7.5 ? 5 : 10) * power;
+  // the nearest of 1, 2, 5 and 10 on a logarithmic scale: the bounds are √2, √10 and √50
+  const double step = (mantissa < 1.41 ? 1 : mantissa < 3.16 ? 2 : mantissa < 7.07 ? 5 : 10) * power;
   std::vector<double> values;
   for (double i = std::ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; ++i)
     values.push_back(i * step);
@@ -246,7 +245,7 @@ std::string line_plot(const LinePlot& plot) {
   const Legend legend = legend_of(plot);
   const double top = kTop + legend.height, bottom = kHeight - kBottom;
   const Frame frame{{range_of(all_x(plot)), kLeft, kWidth - kRight},
-                    {rounded(range_of(values), 5), bottom, top}};
+                    {with_room(range_of(values)), bottom, top}};
   std::string out = opened(plot.title, kHeight) + y_axis(frame.x, frame.y, plot.y_label);
   out += x_axis(frame.x, bottom, plot.x_label);
   for (const auto& level : plot.levels) {
@@ -277,6 +276,8 @@ std::string forest_plot(const ForestPlot& plot) {
 }
 
 std::string reliability_plot(const Calibration& calibration, const std::string& title) {
+  if (calibration.count == 0)
+    return "<p class=\"absent\">" + html::escape(title) + ": no pair was measured.</p>";
   const double lowest = calibration.bins.front().low, bottom = kHeight - kBottom;
   const Frame frame{{{lowest, 1}, kLeft, kWidth - kRight}, {{0, 1}, bottom, kTop}};
   std::string out = opened(title, kHeight) + y_axis(frame.x, frame.y, "observed share");

@@ -1,5 +1,6 @@
 #include "keel/reports/verdict.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "keel/reports/html.h"
@@ -19,10 +20,12 @@ Outcome outcome_of(const Estimate& difference) {
 // "from 3.64 to 5.12, a difference of 1.48 (95 % interval 1.21 to 1.75) over 256 held-out prompts"
 std::string evidence(const Comparison& comparison) {
   const Estimate& difference = comparison.gold_difference;
-  return "from " + html::number(comparison.before) + " to " + html::number(comparison.after) +
-         ", a difference of " + html::number(difference.value) + " (95 % interval " +
-         html::number(difference.interval.low) + " to " + html::number(difference.interval.high) + ") over " +
-         html::number(difference.count) + " held-out prompts";
+  const double scale =
+      std::max({std::abs(comparison.before), std::abs(comparison.after), html::scale_of(difference)});
+  const auto shown = [&](double value) { return html::number(value, scale); };
+  return "from " + shown(comparison.before) + " to " + shown(comparison.after) + ", a difference of " +
+         shown(difference.value) + " (95 % interval " + shown(difference.interval.low) + " to " +
+         shown(difference.interval.high) + ") over " + html::number(difference.count) + " held-out prompts";
 }
 
 std::string sentence_of(Outcome outcome, const Comparison& comparison) {

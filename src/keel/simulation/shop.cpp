@@ -140,8 +140,8 @@ std::span<const std::string_view> items() {
 }
 
 std::span<const std::string_view> colours() {
-  static const Table table = {"red",  "blue",   "green", "yellow", "white",  "black", "grey",   "brown",
-                              "pink", "purple", "teal",  "silver", "golden", "cream", "violet", "navy"};
+  static const Table table = {"red",  "blue",  "green", "yellow", "white",  "black",
+                              "grey", "brown", "pink",  "purple", "silver", "golden"};
   return table;
 }
 

@@ -61,7 +61,7 @@ TEST(Gold, EachPartCanBeSeenToMatter) {
 TEST(Gold, LengthCostsOncePastThirtyWordsAndAgainPastFortyFive) {
   const auto points = [](int words) {
     std::string answer;
-    for (const auto table : {shop::items(), shop::colours()}) {
+    for (const auto table : {shop::items(), shop::colours(), shop::apology_cues()}) {
       for (const auto word : table) answer += words-- > 0 ? " " + std::string(word) : "";
     }
     return parts_of(kBroken, answer + ".")["over_long"];
