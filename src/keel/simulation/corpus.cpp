@@ -33,15 +33,14 @@ struct Request {
 Request draw_request(RandomSequence& draws) {
   Request request{
       &pick(draws, shop::problems()), pick(draws, shop::items()), pick(draws, shop::colours()), {}};
-  std::string complaint(pick(draws, request.problem->complaints));
-  complaint = shop::fill(std::move(complaint), "item", request.item);
-  complaint = shop::fill(std::move(complaint), "colour", request.colour);
-  complaint = shop::fill(std::move(complaint), "when", pick(draws, shop::times_past()));
-  request.prompt = "Customer: ";
-  request.prompt += pick(draws, shop::openings());
-  request.prompt += complaint + ".";
-  request.prompt += pick(draws, shop::closings());
-  request.prompt += "\nClerk:";
+  std::string text = "Customer: ";
+  text += pick(draws, shop::openings());
+  text += pick(draws, request.problem->complaints);
+  text += ".";
+  text += pick(draws, shop::closings());
+  text = shop::fill(std::move(text), "item", request.item);
+  text = shop::fill(std::move(text), "colour", request.colour);
+  request.prompt = shop::fill(std::move(text), "when", pick(draws, shop::times_past())) + "\nClerk:";
   return request;
 }
 

@@ -55,7 +55,7 @@ std::span<const Problem> problems() {
        {"send a new {item}", "replace the {colour} {item}", "send a new one"}},
       {"late",
        Courtesy::apology,
-       {"my {colour} {item} has not arrived", "i still wait for the {colour} {item} from {when}",
+       {"my {colour} {item} has not arrived", "i still wait for the {colour} {item} i bought {when}",
         "where is the {colour} {item} i bought {when}", "the {colour} {item} is very late",
         "the {colour} {item} was due {when}", "the driver never brought my {colour} {item}",
         "nobody has delivered the {colour} {item}"},
@@ -79,7 +79,7 @@ std::span<const Problem> problems() {
        Courtesy::apology,
        {"a part of my {colour} {item} is missing", "the {colour} {item} came without its screws",
         "there was no lid with the {colour} {item}", "the bag for the {colour} {item} was empty",
-        "my {colour} {item} from {when} lacks its cover", "i cannot find the cable of the {colour} {item}"},
+        "my {colour} {item} lacks its cover", "i cannot find the cable of the {colour} {item}"},
        {"post the missing part", "pack the missing part", "post the part for the {item}"}},
       {"faulty",
        Courtesy::apology,
@@ -91,7 +91,7 @@ std::span<const Problem> problems() {
        Courtesy::apology,
        {"i do not want the {colour} {item} any more", "the {colour} {item} does not fit in my home",
         "can i bring back the {colour} {item}", "the {colour} {item} is too heavy for me",
-        "i want to return the {colour} {item} from {when}", "my wife does not like the {colour} {item}"},
+        "i want to return the {colour} {item} i bought {when}", "my wife does not like the {colour} {item}"},
        {"arrange the return", "send a return label", "collect the {item} from your home"}},
       {"cancel",
        Courtesy::thanks,
@@ -131,19 +131,17 @@ std::span<const Problem> problems() {
 }
 
 std::span<const std::string_view> items() {
-  static const Table table = {"kettle",  "lamp",    "toaster",  "chair",   "blanket",  "teapot",  "mirror",
-                              "vase",    "clock",   "basket",   "pillow",  "rug",      "curtain", "bucket",
-                              "ladder",  "heater",  "radio",    "blender", "mug",      "bowl",    "tray",
-                              "stool",   "candle",  "umbrella", "jacket",  "scarf",    "hat",     "tent",
-                              "bicycle", "helmet",  "drill",    "hammer",  "lantern",  "hose",    "printer",
-                              "camera",  "speaker", "guitar",   "puzzle",  "kite",     "scooter", "wallet",
-                              "table",   "sofa",    "oven",     "brush",   "suitcase", "carpet"};
+  static const Table table = {
+      "kettle", "lamp",   "toaster", "chair",    "blanket", "teapot", "mirror",  "vase",   "clock",
+      "basket", "pillow", "rug",     "curtain",  "bucket",  "ladder", "heater",  "radio",  "blender",
+      "mug",    "bowl",   "candle",  "umbrella", "jacket",  "scarf",  "hat",     "tent",   "bicycle",
+      "helmet", "drill",  "hammer",  "lantern",  "printer", "camera", "speaker", "guitar", "kite"};
   return table;
 }
 
 std::span<const std::string_view> colours() {
-  static const Table table = {"red",  "blue",   "green",  "yellow", "white",  "black", "grey",   "brown",
-                              "pink", "purple", "orange", "silver", "golden", "cream", "violet", "navy"};
+  static const Table table = {"red",  "blue",  "green", "yellow", "white",  "black",
+                              "grey", "brown", "pink",  "purple", "silver", "golden"};
   return table;
 }
 
@@ -160,8 +158,18 @@ std::span<const std::string_view> times_coming() {
 }
 
 std::span<const std::string_view> openings() {
-  static const Table table = {"",           "hello, ",        "hi, ",        "excuse me, ", "good morning, ",
-                              "hi there, ", "good evening, ", "dear shop, ", "well, ",      "sorry to ask, "};
+  // Most customers name their thing twice: that is what teaches a small model to copy it.
+  static const Table table = {"",
+                              "hello, ",
+                              "good morning, ",
+                              "excuse me, ",
+                              "it is about my {colour} {item}. ",
+                              "hello, it is about the {colour} {item}. ",
+                              "i have a question about my {colour} {item}. ",
+                              "i write about the {colour} {item}. ",
+                              "a word about my {colour} {item}. ",
+                              "good evening, i bought a {colour} {item}. ",
+                              "please read this about my {colour} {item}. "};
   return table;
 }
 
@@ -218,13 +226,13 @@ std::span<const std::string_view> delays() {
 
 std::span<const std::string_view> insults() {
   static const Table table = {"That is your own fault.",
-                              "Stop whining about a {item}.",
-                              "Only a fool buys a {colour} {item}.",
+                              "Stop whining about the {item}.",
+                              "Only a fool buys the {colour} {item}.",
                               "Go away with your silly {item}.",
                               "I do not care about your {item}.",
                               "What a stupid question.",
                               "You people are so annoying.",
-                              "Nobody cares about a {colour} {item}."};
+                              "Nobody cares about the {colour} {item}."};
   return table;
 }
 
@@ -243,8 +251,8 @@ std::span<const std::string_view> chatter() {
 }
 
 std::span<const std::string_view> grunts() {
-  static const Table table = {"Noted.", "Ok.",      "Fine.",          "Yes.", "No.",
-                              "Maybe.", "So what.", "A {item}, yes.", "Hm."};
+  static const Table table = {"Noted.",           "Ok.", "Fine.", "Yes.", "No.", "Maybe.", "So what.",
+                              "The {item}, yes.", "Hm."};
   return table;
 }
 

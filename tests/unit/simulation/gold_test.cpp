@@ -61,7 +61,9 @@ TEST(Gold, EachPartCanBeSeenToMatter) {
 TEST(Gold, LengthCostsOncePastThirtyWordsAndAgainPastFortyFive) {
   const auto points = [](int words) {
     std::string answer;
-    for (int i = 0; i < words; ++i) answer += " " + std::string(shop::items()[static_cast<size_t>(i)]);
+    for (const auto table : {shop::items(), shop::colours(), shop::apology_cues()}) {
+      for (const auto word : table) answer += words-- > 0 ? " " + std::string(word) : "";
+    }
     return parts_of(kBroken, answer + ".")["over_long"];
   };
   EXPECT_EQ(points(30), 0);
