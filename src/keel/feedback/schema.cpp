@@ -1,6 +1,8 @@
 #include "keel/feedback/schema.h"
 
 #include <array>
+#include <chrono>
+#include <thread>
 
 #include "keel/base/error.h"
 
@@ -124,7 +126,8 @@ constexpr int64_t kVersion = static_cast<int64_t>(kMigrations.size());
                                  ", got schema " + std::to_string(version) + ": " + advice);
 }
 
-// The version of the file: 0 for an empty one.
+// The version of the file: 0 for an empty one. Inside a transaction: another program may be making the
+// tables.
 int64_t checked_version(Database& database, const std::filesystem::path& path, Access access) {
   const int64_t application = database.integer("PRAGMA application_id");
   const int64_t version = database.integer("PRAGMA user_version");
@@ -142,6 +145,19 @@ int64_t checked_version(Database& database, const std::filesystem::path& path, A
   return version;
 }
 
+// Two programs that open a new file at once meet here, and SQLite's own waiting does not cover the change of
+// mode.
+void use_write_ahead_log(Database& database) {
+  for (int attempt = 0;; ++attempt) {
+    try {
+      return database.run("PRAGMA journal_mode = WAL");
+    } catch (const Busy&) {
+      if (attempt == 1000) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
+}
+
 }  // namespace
 
 std::span<const char* const> migrations() {
@@ -149,11 +165,11 @@ std::span<const char* const> migrations() {
 }
 
 void prepare_schema(Database& database, const std::filesystem::path& path, Access access) {
-  checked_version(database, path,
-                  access);  // before the journal mode is touched: it may be someone else's file
+  // Before the journal mode is touched: it may be someone else's file.
+  database.read([&] { checked_version(database, path, access); });
   database.script("PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;");
   if (access == Access::read) return;
-  database.run("PRAGMA journal_mode = WAL");
+  use_write_ahead_log(database);
   for (int64_t version = 0; version < kVersion; ++version) {
     database.write([&] {
       // Again, inside: another program may have migrated the file meanwhile.

@@ -3,8 +3,6 @@
 #include <stdexcept>
 #include <utility>
 
-#include "keel/base/error.h"
-
 namespace keel::feedback {
 namespace {
 
@@ -138,7 +136,9 @@ void Database::transaction(const char* begin, const std::function<void()>& work)
 }
 
 void Database::fail(int result) const {
-  throw Error(path_.string(), explain(result, sqlite3_errmsg(connection_)));
+  const std::string message = explain(result, sqlite3_errmsg(connection_));
+  if ((result & 0xff) == SQLITE_BUSY) throw Busy(path_.string(), message);
+  throw Error(path_.string(), message);
 }
 
 int64_t Database::fail_without_row(const char* sql) const {

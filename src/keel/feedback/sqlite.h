@@ -13,11 +13,18 @@
 #include <unordered_map>
 #include <vector>
 
+#include "keel/base/error.h"
 #include "keel/feedback/access.h"
 
 namespace keel::feedback {
 
 class Database;
+
+/// Another program held the file for longer than this one waits.
+class Busy : public Error {
+ public:
+  using Error::Error;
+};
 
 /// A prepared statement with its parameters bound. Lives shorter than its database, which keeps it for the
 /// next use.
