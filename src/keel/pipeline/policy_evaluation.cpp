@@ -91,7 +91,7 @@ Arm arm_of(const PolicySamples& samples, const PolicyEvaluationOptions& o, size_
       ++arm.answers;
       sequences.push_back(answer.ids);
     }
-  arm.distinct_2 = distinct_n(sequences, 2).share();
+  arm.distinct_2 = distinct_n(sequences, 2).ratio();
   return arm;
 }
 
