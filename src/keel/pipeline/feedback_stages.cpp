@@ -72,7 +72,7 @@ std::vector<int64_t> store_completions(feedback::Store& store, int64_t prompt, c
     if (known.model == model) ids.push_back(known.id);
   for (size_t i = ids.size(); i < sampled.rows.size(); ++i) {
     const SampledRow& row = sampled.rows[i];
-    ids.push_back(store.add_completion({.prompt = prompt, .passage = {.text = row.completion, .ids = row.tokens},
+    ids.push_back(store.add_completion({.prompt = prompt, .passage = {.text = row.completion, .ids = row.tokens, .has_ids = true},
                                         .model = model, .sampling = {{"finished", row.finished}}, .logps = row.logps}));
   }
   return ids;
