@@ -301,7 +301,7 @@ def oddities(texts):
             {"type": "Split", "pattern": {"String": "."}, "behavior": "MergedWithPrevious", "invert": False},
             {"type": "Split", "pattern": {"Regex": r"[\p{Lu}\p{Nd}]"}, "behavior": "MergedWithNext", "invert": False},
             {"type": "Split", "pattern": {"Regex": r"\p{P}"}, "behavior": "Contiguous", "invert": False},
-            {"type": "Split", "pattern": {"Regex": r"[^\t;]"}, "behavior": "Removed", "invert": True},
+            {"type": "Split", "pattern": {"Regex": r"[^\t;]+"}, "behavior": "Removed", "invert": True},
             {"type": "Digits", "individual_digits": False},
             {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}]},
         "post_processor": {"type": "Sequence", "processors": [
@@ -328,7 +328,13 @@ def oddities(texts):
 
 def trainer_cases(texts):
     cases = [("gpt2", 1200, 0), ("gpt2", 100000, 3), ("llama3", 900, 0)]
-    rows = [{"texts": "lines", "pattern": p, "size": s, "min_frequency": f, "merges": merges_of(train(texts, p, s, ["<s>"], f))}
+    r = random.Random(3)
+    rows = []
+    for letters in ("a", "ab", "ab", "abc", "abc"):  # words of few letters: overlapping pairs and many ties
+        texts_of_letters = ["".join(r.choice(letters) for _ in range(r.randint(1, 60))) for _ in range(30)]
+        rows.append({"texts": texts_of_letters, "pattern": "gpt2", "size": 400, "min_frequency": 0,
+                     "merges": merges_of(train(texts_of_letters, "gpt2", 400, ["<s>"]))})
+    rows += [{"texts": "lines", "pattern": p, "size": s, "min_frequency": f, "merges": merges_of(train(texts, p, s, ["<s>"], f))}
             for p, s, f in cases]
     corpus = (DATA / "tokenizers/bpe-train-reference/corpus.en").read_text()
     merges = merges_of(train([corpus], "gpt2", 3000, ["<|endoftext|>"]))
