@@ -170,7 +170,7 @@ function showAgreement(agreement) {
   element('agreement').hidden = !agreement;
   if (!agreement) return;
   const { count, total, low, high } = agreement;
-  element('agreement-count').textContent = `agree on ${count} of ${total} pairs (${percent(count / total)})`;
+  element('agreement-count').textContent = `Agreed on ${count} of ${total} pairs (${percent(count / total)})`;
   element('agreement-interval').textContent = `95 % interval ${percent(low)} to ${percent(high)}`;
 }
 
@@ -202,6 +202,8 @@ async function refresh() {
 function showTask() {
   element('task').hidden = !task;
   element('finished').hidden = Boolean(task);
+  element('all-done').hidden = server.remaining > 0;
+  element('held').hidden = server.remaining === 0;
   setChoicesEnabled(Boolean(task));
   if (!task) return;
   element('prompt').textContent = task.text;
@@ -256,5 +258,14 @@ element('train').addEventListener('click', async () => {
   }
 });
 
+// A closed page gives its pair back; one that the browser brings out of its cache asks for a pair again.
+window.addEventListener('pagehide', () => {
+  navigator.sendBeacon('/api/release', new Blob([JSON.stringify({ holder: holder() })], { type: 'application/json' }));
+});
+window.addEventListener('pageshow', (event) => {
+  if (!event.persisted) return;
+  task = null;
+  advance();
+});
 window.addEventListener('online', advance);
 advance();

@@ -123,6 +123,11 @@ Json LabelDesk::claim(const Json& request) {
   return answer;
 }
 
+Json LabelDesk::release(const Json& request) {
+  store_.release(annotator_, text_member(request, "holder"));
+  return Json::object();
+}
+
 Json LabelDesk::submit(const Json& request) {
   if (text_member(request, "store") != identity_)
     throw feedback::Refused("judgement", "expected one made for this store, got another store's");

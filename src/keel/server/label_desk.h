@@ -42,6 +42,9 @@ class LabelDesk {
   /// {holder} → {task: null | {prompt, text, completions: [{id, text}, {id, text}]}, state}
   Json claim(const Json& request);
 
+  /// {holder} → {}: the page is closed, its pair is free for another one.
+  Json release(const Json& request);
+
   /// {store, key, prompt, completions: [first shown, second shown], choice: first | second | tie | skip}
   /// → {receipt: {judgement, event}, state}, after the commit.
   /// Errors: BadRequest; feedback::Refused for another store's judgement, unknown ids or a used key.

@@ -175,6 +175,7 @@ class LabelServer::Server {
       answer_with(response, [&] { return desk_.state(); });
     });
     call("/api/claim", &LabelDesk::claim);
+    call("/api/release", &LabelDesk::release);
     call("/api/submit", &LabelDesk::submit);
     call("/api/train", &LabelDesk::train);
   }

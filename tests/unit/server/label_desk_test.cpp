@@ -54,6 +54,15 @@ class Desk : public testing::Test {
   std::unique_ptr<feedback::Store> store_;
 };
 
+TEST_F(Desk, AClosedPageGivesItsPairBack) {
+  add_pairs(1);
+  LabelDesk at = desk();
+  const Json task = at.claim({{"holder", "first tab"}})["task"];
+  EXPECT_TRUE(at.claim({{"holder", "second tab"}})["task"].is_null());
+  at.release({{"holder", "first tab"}});
+  EXPECT_EQ(at.claim({{"holder", "second tab"}})["task"], task);
+}
+
 TEST_F(Desk, ChoicesBecomeRankingsInTheOrderShown) {
   add_pairs(4);
   LabelDesk at = desk();
