@@ -83,6 +83,8 @@ summary { cursor: pointer; color: var(--soft); font-size: 0.85rem; margin-top: 0
 @media (max-width: 40rem) {
   main { padding: 1.4rem 1rem 3rem; }
   .verdict { font-size: 1.3rem; }
+  table { font-size: 0.8rem; }
+  th, td { padding-right: 0.6rem; }
   h2 { font-size: 1.2rem; }
 }
 @media print {
