@@ -105,6 +105,8 @@ def mixed(r):
 
 
 def special_inside(r):
+    if r.random() < 0.1:
+        return " ".join(r.choice(SYLLABLES) + r.choice(["sate", "be", "babe"]) for _ in range(r.randint(1, 4)))
     parts = [r.choice(SPECIAL) + r.choice(["", " ", "  ", "\n"]) if r.random() < 0.6 else r.choice(["", " "]) + word(r)
              for _ in range(r.randint(1, 7))]
     return "".join(parts)
@@ -286,6 +288,8 @@ def oddities(texts):
     dropped = [t for t in model["vocab"] if len(t) == 1 and t in "ĀāĂ"]
     vocabulary = {t: i for i, t in enumerate(["<unk>"] + [t for t in model["vocab"] if not any(d in t for d in dropped)])}
     merges = [m for m in model["merges"] if "".join(m) in vocabulary]
+    for syllable in SYLLABLES:  # words that no merge makes: ignore_merges finds them all the same
+        vocabulary.setdefault("Ġ" + syllable + "sate", len(vocabulary))
     description = {
         "version": "1.0", "truncation": {"direction": "Right", "max_length": 9, "strategy": "LongestFirst", "stride": 0},
         "padding": None, "added_tokens": [],
@@ -297,7 +301,7 @@ def oddities(texts):
             {"type": "Split", "pattern": {"String": "."}, "behavior": "MergedWithPrevious", "invert": False},
             {"type": "Split", "pattern": {"Regex": r"[\p{Lu}\p{Nd}]"}, "behavior": "MergedWithNext", "invert": False},
             {"type": "Split", "pattern": {"Regex": r"\p{P}"}, "behavior": "Contiguous", "invert": False},
-            {"type": "Split", "pattern": {"Regex": r"[^\t;]"}, "behavior": "Removed", "invert": True},
+            {"type": "Split", "pattern": {"Regex": r"[^\t;]+"}, "behavior": "Removed", "invert": True},
             {"type": "Digits", "individual_digits": False},
             {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}]},
         "post_processor": {"type": "Sequence", "processors": [
@@ -308,13 +312,13 @@ def oddities(texts):
                                                      {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True,
                                                       "use_regex": True}, {"type": "Strip", "content": " ", "start": 2, "stop": 0}]},
         "model": {"type": "BPE", "dropout": None, "unk_token": "<unk>", "continuing_subword_prefix": None,
-                  "end_of_word_suffix": "", "fuse_unk": False, "byte_fallback": False, "ignore_merges": False,
+                  "end_of_word_suffix": "", "fuse_unk": False, "byte_fallback": False, "ignore_merges": True,
                   "vocab": vocabulary, "merges": [" ".join(m) for m in merges]}}
     tokenizer = Tokenizer.from_str(json.dumps(description))
     tokenizer.add_tokens([AddedToken("[WORD]", single_word=True, normalized=False), AddedToken("[LEFT]", lstrip=True),
                           AddedToken("[RIGHT]", rstrip=True, normalized=False), AddedToken("[BOTH]", lstrip=True, rstrip=True),
                           AddedToken("[NORM]", normalized=True), AddedToken("[plain]", normalized=False),
-                          AddedToken("ba", single_word=True), AddedToken("<s>", special=True),
+                          AddedToken("ba", single_word=True), AddedToken("abe"), AddedToken("<s>", special=True),
                           AddedToken("<s>ba", special=True, normalized=True)])
     (OUT / "oddities").mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(OUT / "oddities/tokenizer.json"))
@@ -324,7 +328,13 @@ def oddities(texts):
 
 def trainer_cases(texts):
     cases = [("gpt2", 1200, 0), ("gpt2", 100000, 3), ("llama3", 900, 0)]
-    rows = [{"texts": "lines", "pattern": p, "size": s, "min_frequency": f, "merges": merges_of(train(texts, p, s, ["<s>"], f))}
+    r = random.Random(3)
+    rows = []
+    for letters in ("a", "ab", "ab", "abc", "abc"):  # words of few letters: overlapping pairs and many ties
+        texts_of_letters = ["".join(r.choice(letters) for _ in range(r.randint(1, 60))) for _ in range(30)]
+        rows.append({"texts": texts_of_letters, "pattern": "gpt2", "size": 400, "min_frequency": 0,
+                     "merges": merges_of(train(texts_of_letters, "gpt2", 400, ["<s>"]))})
+    rows += [{"texts": "lines", "pattern": p, "size": s, "min_frequency": f, "merges": merges_of(train(texts, p, s, ["<s>"], f))}
             for p, s, f in cases]
     corpus = (DATA / "tokenizers/bpe-train-reference/corpus.en").read_text()
     merges = merges_of(train([corpus], "gpt2", 3000, ["<|endoftext|>"]))

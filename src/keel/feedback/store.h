@@ -141,6 +141,8 @@ class Store {
   /// annotator; prompts come in a fixed scattered order, so that the first ones judged are a fair sample.
   /// Nothing: all done, or what is left is leased to other holders.
   virtual std::optional<Task> claim(const Claim& claim) = 0;
+  /// Gives back what the holder has claimed and not judged.
+  virtual void release(int64_t annotator, const std::string& holder) = 0;
   virtual Progress progress(int64_t annotator, int64_t width = 2) = 0;
 
   /// Returns after the commit. The same key with the same judgement returns the same receipt and adds

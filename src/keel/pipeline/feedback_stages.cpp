@@ -1,2 +1,300 @@
+// The commands around the feedback store: annotate, feedback import/export/stats, label.
+#include <algorithm>
+#include <iostream>
+#include <mutex>
+
+#include "keel/base/error.h"
+#include "keel/base/files.h"
+#include "keel/base/log.h"
+#include "keel/base/progress.h"
+#include "keel/base/random.h"
+#include "keel/feedback/exchange.h"
+#include "keel/feedback/store.h"
+#include "keel/feedback/summary.h"
 #include "keel/pipeline/stages.h"
-namespace keel { std::vector<Stage> feedback_stages() { return {}; } std::vector<Stage> evaluation_stages() { return {}; } std::vector<Stage> run_stages() { return {}; } }
+#include "keel/scoring/reward_model.h"
+#include "keel/server/label_server.h"
+#include "keel/simulation/annotators.h"
+#include "keel/simulation/gold.h"
+#include "keel/trainers/reward.h"
+
+namespace keel {
+namespace {
+
+using feedback::Access;
+using feedback::open_store;
+
+struct AnnotateOptions : Options {
+  std::string samples, store;
+  int64_t seed = 1;
+  bool permute_labels = false;
+
+  void visit(OptionVisitor& v) override {
+    v(&samples, "samples", "Rows of keel sample, several completions of each prompt.", required_input());
+    v(&store, "store", "The feedback store; made when missing, added to otherwise.", required_output());
+    v(&permute_labels, "permute_labels", "A control: every ranking is replaced by a random one.");
+    v(&seed, "seed", "Names every draw of the annotators.", at_least(0));
+  }
+};
+
+struct SampledRow {
+  std::string completion;
+  std::vector<int64_t> tokens;
+  std::vector<double> logps;
+  bool finished;
+};
+
+struct SampledPrompt {
+  std::string prompt;
+  std::vector<SampledRow> rows;
+};
+
+std::vector<SampledPrompt> read_samples(const std::string& path) {
+  std::vector<SampledPrompt> prompts;
+  for_each_line(path, [&](std::string_view line, int64_t number) {
+    const std::string where = path + ":" + std::to_string(number);
+    const Json row = parse_json(line, where);
+    const auto prompt = json_get<std::string>(row, "prompt", "", where);
+    if (prompt.empty()) throw Error(where, "expected a prompt, got none");
+    if (prompts.empty() || prompts.back().prompt != prompt) prompts.push_back({prompt, {}});
+    prompts.back().rows.push_back({json_get<std::string>(row, "completion", "", where),
+                                   json_get<std::vector<int64_t>>(row, "tokens", {}, where),
+                                   json_get<std::vector<double>>(row, "logps", {}, where),
+                                   json_get<std::string>(row, "finish_reason", "", where) != "length"});
+  });
+  return prompts;
+}
+
+// The ids of a prompt's completions in the store. Run again after a stop, what is there already is found, not added.
+std::vector<int64_t> store_completions(feedback::Store& store, int64_t prompt, const SampledPrompt& sampled, const std::string& model) {
+  std::vector<int64_t> ids;
+  for (const feedback::Completion& known : store.completions_of(prompt))
+    if (known.model == model) ids.push_back(known.id);
+  for (size_t i = ids.size(); i < sampled.rows.size(); ++i) {
+    const SampledRow& row = sampled.rows[i];
+    ids.push_back(store.add_completion({.prompt = prompt, .passage = {.text = row.completion, .ids = row.tokens, .has_ids = true},
+                                        .model = model, .sampling = {{"finished", row.finished}}, .logps = row.logps}));
+  }
+  return ids;
+}
+
+std::vector<int64_t> ranks_for(const Annotator& annotator, const SampledPrompt& sampled, const AnnotateOptions& o, uint32_t index, uint32_t who) {
+  std::vector<double> scores;
+  for (const SampledRow& row : sampled.rows) scores.push_back(gold(sampled.prompt, row.completion, row.finished));
+  if (o.permute_labels) {
+    const RandomKey key{static_cast<uint64_t>(o.seed), Stream::permuted_labels, 0, index, who};
+    RandomSequence random(key);
+    for (double& score : scores) score = random.uniform() * 100;
+  }
+  const auto ranks = rank(annotator, scores, {.seed = static_cast<uint64_t>(o.seed), .prompt = index, .sample = who});
+  return {ranks.begin(), ranks.end()};
+}
+
+// Each prompt goes to one of the demo's annotators in turn, whose reliability is known and kept in the store.
+void run_annotate(AnnotateOptions& o) {
+  const std::vector<SampledPrompt> prompts = read_samples(o.samples);
+  const std::string model = sha256_of_file(o.samples).substr(0, 16);
+  const auto store = open_store(o.store, Access::create);
+  const std::vector<Annotator> annotators = demo_annotators();
+  std::vector<int64_t> ids;
+  for (const Annotator& a : annotators)
+    ids.push_back(store->add_annotator({feedback::AnnotatorKind::simulated, a.name, annotator_json(a)}));
+  Progress progress("annotate", "prompt", std::ssize(prompts));
+  store->in_one_commit([&] {
+    for (size_t i = 0; i < prompts.size(); ++i) {
+      const auto who = static_cast<uint32_t>(i % annotators.size());
+      const int64_t prompt = store->add_prompt({.text = prompts[i].prompt});
+      const std::vector<int64_t> completions = store_completions(*store, prompt, prompts[i], model);
+      const auto ranks = ranks_for(annotators[who], prompts[i], o, static_cast<uint32_t>(i), who);
+      store->submit({.annotator = ids[who], .prompt = prompt, .completions = completions, .ranks = ranks},
+                    "simulated:" + model + ":" + std::to_string(o.seed) + ":" + std::to_string(i));
+      progress.update(static_cast<int64_t>(i) + 1);
+    }
+  });
+}
+
+struct StoreOptions : Options {
+  std::string store;
+  void visit(OptionVisitor& v) override { v(&store, "store", "The feedback store.", required_input()); }
+};
+
+struct ImportOptions : Options {
+  std::string store, data, annotator, kind = "human";
+  void visit(OptionVisitor& v) override {
+    v(&store, "store", "The feedback store; made when missing.", required_output());
+    v(&data, "data", "Rankings, preferences or labels.", required_input());
+    v(&annotator, "annotator", "Whose judgements rows without an annotator are.");
+    v(&kind, "kind", "What that annotator is.", one_of({"human", "simulated", "ai"}));
+  }
+};
+
+void run_import(ImportOptions& o) {
+  const auto store = open_store(o.store, Access::create);
+  std::optional<feedback::Annotator> otherwise;
+  if (!o.annotator.empty()) otherwise = feedback::Annotator{feedback::annotator_kind(o.kind, "--kind"), o.annotator};
+  const feedback::ImportCounts counts = feedback::import_judgements(*store, o.data, otherwise);
+  Json refused = Json::object();
+  for (const auto& [reason, count] : counts.refused) refused[reason] = count;
+  std::cout << json_text({{"read", counts.read}, {"taken", counts.taken}, {"already_there", counts.already_there}, {"refused", refused}}, 2) << "\n";
+}
+
+struct ExportOptions : StoreOptions {
+  std::string output, kinds = "human", held_out;
+  double held_out_share = 0.1;
+  int64_t seed = 1, last_event = 0;
+
+  void visit(OptionVisitor& v) override {
+    StoreOptions::visit(v);
+    v(&kinds, "kinds", "Whose judgements: they are never mixed in silence.", one_of({"human", "simulated", "ai", "all"}));
+    v(&last_event, "last_event", "Judgements up to this event; 0: all there are.", at_least(0));
+    v(&held_out, "held_out", "A second file for a share of the prompts, kept apart for measuring.", {.writes = true});
+    v(&held_out_share, "held_out_share", "That share.", within(0, 1));
+    v(&seed, "seed", "Which prompts are held out.", at_least(0));
+    v(&output, "output", "The file of rows.", required_output());
+  }
+};
+
+// A prompt is held out by a draw that its text names, so new judgements of it land on the same side.
+bool is_held_out(const std::string& prompt, const ExportOptions& o) {
+  const std::string hash = sha256(prompt);
+  const auto word = static_cast<uint32_t>(std::stoul(hash.substr(0, 8), nullptr, 16));
+  return uniform({static_cast<uint64_t>(o.seed), Stream::selection, 0, word}) < o.held_out_share;
+}
+
+void run_export(ExportOptions& o) {
+  const auto store = open_store(o.store, Access::read);
+  const int64_t event = o.last_event > 0 ? o.last_event : store->last_event();
+  const auto counts = feedback::export_judgements(*store, feedback::kinds_named(o.kinds), event, o.output);
+  if (!o.held_out.empty()) {
+    std::string kept, held;
+    for_each_line(o.output, [&](std::string_view line, int64_t number) {
+      const Json row = parse_json(line, o.output + ":" + std::to_string(number));
+      (is_held_out(json_get<std::string>(row, "prompt", "", o.output), o) ? held : kept) += std::string(line) + "\n";
+    });
+    write_file_atomically(o.held_out, held);
+    write_file_atomically(o.output, kept);
+  }
+  log_info(std::to_string(counts.rankings) + " rankings, " + std::to_string(counts.labels) + " labels up to event " + std::to_string(event) +
+           "; " + std::to_string(counts.skips) + " skips not written");
+}
+
+struct StatsOptions : StoreOptions {
+  std::string kinds = "all", output;
+  void visit(OptionVisitor& v) override {
+    StoreOptions::visit(v);
+    v(&kinds, "kinds", "Whose judgements.", one_of({"human", "simulated", "ai", "all"}));
+    v(&output, "output", "A JSON file; default: standard output.", {.writes = true});
+  }
+};
+
+void run_stats(StatsOptions& o) {
+  const auto store = open_store(o.store, Access::read);
+  const auto rows = store->judgements(feedback::kinds_named(o.kinds), store->last_event());
+  const std::string text = json_text(feedback::summary_json(feedback::summarise(rows)), 2) + "\n";
+  if (o.output.empty())
+    std::cout << text;
+  else
+    write_file_atomically(o.output, text);
+}
+
+struct LabelStageOptions : StoreOptions {
+  std::string reward_model, train_from, annotator = "reader", host = "127.0.0.1";
+  int64_t port = 8080, steps = 60, batch_size = 16;
+  double learning_rate = 5e-4;
+
+  void visit(OptionVisitor& v) override {
+    StoreOptions::visit(v);
+    v(&reward_model, "reward_model", "Shown beside the reader's judgements once they are made; default: reward/final beside the store.", input());
+    v(&train_from, "train_from", "What \"train again\" starts from; default: the reward model.", input());
+    v(&annotator, "annotator", "The reader's name.");
+    v(&host, "host", "The address to listen on: this machine only.");
+    v(&port, "port", "The port; 0 picks a free one.", within(0, 65535));
+    v(&steps, "steps", "Of training again.", at_least(1));
+    v(&batch_size, "batch_size", "Of training again.", at_least(1));
+    v(&learning_rate, "learning_rate", "Of training again.", at_least(0));
+  }
+};
+
+// The reward model that lies where `keel run` puts it, when none is named.
+std::string default_reward_model(const LabelStageOptions& o) {
+  const auto beside = std::filesystem::path(o.store).parent_path() / "reward" / "final";
+  return !o.reward_model.empty() || !std::filesystem::exists(beside) ? o.reward_model : beside.string();
+}
+
+double reward_of(feedback::Store& store, RewardModel& model, int64_t id) {
+  const feedback::Completion completion = store.completion(id);
+  const Passage prompt = store.prompt(completion.prompt);
+  const bool finished = json_get<bool>(completion.sampling, "finished", true, "store");
+  const std::vector<ScoredSample> sample = {{prompt.text, completion.passage.text, {}, {}, finished}};
+  std::vector<Score> score(1);
+  model.score(sample, score);
+  return score.front().reward;
+}
+
+// All rankings that people and annotators gave up to `event`, frozen into the new run's folder.
+std::string train_again(feedback::Store& store, const LabelStageOptions& o, const std::string& start, int64_t event) {
+  const auto folder = std::filesystem::path(o.store).parent_path() / ("reward-event-" + std::to_string(event));
+  const auto rankings = std::filesystem::path(folder.string() + ".rankings.jsonl");
+  feedback::export_judgements(store, feedback::Kinds::human, event, rankings);
+  RewardOptions options;
+  options.model = start;
+  options.data = rankings.string();
+  options.output = folder.string();
+  options.steps = o.steps;
+  options.batch_size = o.batch_size;
+  options.learning_rate = o.learning_rate;
+  train_reward(options);
+  return (folder / "final").string();
+}
+
+// The reward model that the page shows: exchanged when training again is done, while pages are being served.
+class ShownModel {
+ public:
+  void show(const std::string& folder) {
+    auto model = std::make_shared<RewardModel>(folder, std::filesystem::path(), "float32");
+    const std::lock_guard lock(mutex_);
+    model_ = std::move(model);
+  }
+  std::shared_ptr<RewardModel> get() const {
+    const std::lock_guard lock(mutex_);
+    return model_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<RewardModel> model_;
+};
+
+void run_label(LabelStageOptions& o) {
+  const auto store = open_store(o.store, Access::write);
+  const std::string reward_folder = default_reward_model(o);
+  LabelHooks hooks;
+  ShownModel shown;
+  if (!reward_folder.empty()) {
+    shown.show(reward_folder);
+    hooks.reward = [&](int64_t id) { return std::optional(reward_of(*store, *shown.get(), id)); };
+    const std::string start = o.train_from.empty() ? reward_folder : o.train_from;
+    hooks.train = [&, start](int64_t event) {
+      const std::string folder = train_again(*store, o, start, event);
+      shown.show(folder);
+      return folder;
+    };
+  }
+  LabelServer server(*store, {.host = o.host, .port = static_cast<int>(o.port), .annotator = o.annotator}, std::move(hooks));
+  std::cout << "Rank answers at " << server.url() << " (Ctrl-C ends it; every acknowledged judgement is in " << o.store << ")" << std::endl;
+  server.listen();
+}
+
+}  // namespace
+
+std::vector<Stage> feedback_stages() {
+  return {
+      make_stage("annotate", "Have simulated annotators of known reliability rank samples into a store.", &run_annotate),
+      make_stage("feedback import", "Take judgements from a file into a store.", &run_import),
+      make_stage("feedback export", "Write a store's judgements as rows to train on.", &run_export),
+      make_stage("feedback stats", "Counts, agreement and position bias of a store's judgements.", &run_stats),
+      make_stage("label", "A page on this machine where a reader ranks answers.", &run_label),
+  };
+}
+
+}  // namespace keel

@@ -40,7 +40,8 @@ h3 { font-size: 1rem; margin: 0 0 0.3rem; }
 .warning { color: var(--bad); font-weight: 600; }
 .soft, figcaption, .absent { color: var(--soft); }
 .absent { font-style: italic; }
-.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1.6rem 2rem;
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr));
+  gap: 1.6rem 2rem;
   margin: 1rem 0; align-items: start; }
 figure { margin: 0; min-width: 0; max-width: 34rem; break-inside: avoid; }
 figcaption { font-size: 0.82rem; line-height: 1.45; margin-top: 0.2rem; }
@@ -72,21 +73,27 @@ th:last-child, td:last-child { padding-right: 0; }
 th { color: var(--soft); font-weight: 500; border-bottom: 1px solid var(--rule); }
 td { border-bottom: 1px solid var(--grid); }
 .hash { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: 0.75rem; }
-.sample { margin: 1.2rem 0; padding: 0.9rem 1.1rem; background: var(--panel); border-radius: 6px; break-inside: avoid; }
-.answers { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 16rem), 1fr)); gap: 0.8rem 1.6rem;
+.sample { margin: 1.2rem 0; padding: 0.9rem 1.1rem; background: var(--panel); border-radius: 6px;
+  break-inside: avoid; }
+.answers { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 16rem), 1fr));
+  gap: 0.8rem 1.6rem;
   margin-top: 0.7rem; }
 .said { white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: isolate; margin: 0.1rem 0; }
 .arm { font-weight: 600; font-size: 0.8rem; color: var(--soft); }
 .score { font-size: 0.8rem; color: var(--soft); margin: 0.2rem 0 0; }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; font: 0.78rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere;
+  font: 0.78rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
 summary { cursor: pointer; color: var(--soft); font-size: 0.85rem; margin-top: 0.6rem; }
 @media (max-width: 40rem) {
   main { padding: 1.4rem 1rem 3rem; }
   .verdict { font-size: 1.3rem; }
+  table { font-size: 0.8rem; }
+  th, td { padding-right: 0.6rem; }
   h2 { font-size: 1.2rem; }
 }
 @media print {
-  :root { color-scheme: light; --paper: #fff; --ink: #000; --soft: #444; --rule: #bbb; --panel: #fff; --grid: #ddd;
+  :root { color-scheme: light; --paper: #fff; --ink: #000; --soft: #444; --rule: #bbb; --panel: #fff;
+  --grid: #ddd;
     --c0: #1c65a8; --c1: #b8560f; --c2: #6f757d; --c3: #23794d; --c4: #7a4aa8;
     --good: #23794d; --bad: #ab2f2a; --open: #8a6500; }
   body { font-size: 10pt; }

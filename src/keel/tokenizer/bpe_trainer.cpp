@@ -64,15 +64,7 @@ class MergeLearner {
 
   const std::vector<std::string>& tokens() const { return tokens_; }
 
-  // Each pair once, at its last place, as the library's table of merges keeps it.
-  std::vector<Pair> merges() const {
-    std::unordered_map<Pair, size_t, PairHash> last;
-    for (size_t i = 0; i < merges_.size(); ++i) last[merges_[i]] = i;
-    std::vector<Pair> unique;
-    for (size_t i = 0; i < merges_.size(); ++i)
-      if (last.at(merges_[i]) == i) unique.push_back(merges_[i]);
-    return unique;
-  }
+  const std::vector<Pair>& merges() const { return merges_; }
 
  private:
   using WordList = std::vector<int32_t>;  // indices of words, ascending

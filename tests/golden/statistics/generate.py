@@ -103,7 +103,8 @@ def correlation():
     x = numpy.round(x, 1)  # ties
     group = random.integers(0, 7, 40)
     residual = lambda v: v - numpy.array([v[group == g].mean() for g in group])
-    return {"x": list(x), "y": list(y), "group": [int(g) for g in group], "ranks": list(scipy.stats.rankdata(x)),
+    return {"x": list(x), "y": list(y), "group": [int(g) for g in group],
+            "ranks": list(scipy.stats.rankdata(x)),
             "pearson": scipy.stats.pearsonr(x, y)[0], "spearman": scipy.stats.spearmanr(x, y)[0],
             "within_group": scipy.stats.pearsonr(residual(x), residual(y))[0]}
 

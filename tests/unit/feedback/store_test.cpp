@@ -229,6 +229,9 @@ TEST_F(StoreTest, ClaimsGiveEveryPairOnceAndLeasesExpire) {
   ASSERT_TRUE(second);
   EXPECT_NE(second->prompt, first->prompt);
   EXPECT_FALSE(claim("tab 3", 1002));
+  store_->release(annotator, "tab 2");
+  EXPECT_EQ(claim("tab 3", 1003)->prompt, second->prompt);
+  store_->release(annotator, "tab 3");
   EXPECT_EQ(claim("tab 3", 1061)->prompt, first->prompt);
   store_->submit(
       {.annotator = annotator, .prompt = first->prompt, .completions = first->completions, .ranks = {1, 1}},

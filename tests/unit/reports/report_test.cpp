@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <regex>
 
 #include "keel/base/error.h"
 #include "keel/base/files.h"
@@ -122,6 +121,8 @@ TEST(Report, JsonHoldsEveryNumberUnrounded) {
   EXPECT_TRUE(json["curves"][1]["start"].is_null());
   EXPECT_EQ(json["arms"][3]["gold"]["value"].get<double>(), data.arms[3].gold.value);
   EXPECT_EQ(json["duels"][2]["wins"].get<int64_t>(), data.duels[2].result.wins);
+  EXPECT_EQ(json["duels"][2]["ties"].get<int64_t>(), data.duels[2].result.ties);
+  EXPECT_EQ(json["duels"][2]["losses"].get<int64_t>(), data.duels[2].result.losses);
   EXPECT_EQ(json["reward_model"]["calibration"]["brier"].get<double>(),
             data.reward_model->calibration->brier);
   EXPECT_EQ(json["reward_model"]["calibration"]["bins"].size(), 10u);

@@ -43,19 +43,21 @@ TEST(Annotators, CarelessRankingsAreRightHalfTheTime) {
   EXPECT_NEAR(accuracy.value(), expected, four_errors(expected, 20000));
 }
 
-// Plackett-Luce: first is i with probability exp(s_i) / sum, then the same among the rest.
+// Plackett-Luce: completion i is first with probability exp(s_i) / sum, then the same holds among the rest.
+// Noise of the other sign would order pairs alike, but not larger sets.
 TEST(Annotators, RankingsOfFourArePlackettLuce) {
-  const std::vector<double> gold = {1, 0.5, 0, -1};
+  const std::vector<double> gold = {2, 0.5, 0, 0};
   const int trials = 40000;
-  int in_order = 0;
+  int best_first = 0, then_second = 0;
   for (uint32_t i = 0; i < trials; ++i) {
     const auto ranks = rank({.temperature = 1, .careless = 0}, gold, {.seed = 3, .prompt = i});
-    in_order += ranks == std::vector<int>{1, 2, 3, 4};
+    best_first += ranks[0] == 1;
+    then_second += ranks[0] == 1 && ranks[1] == 2;
   }
-  double expected = 1, left = 0;
-  for (const double score : gold) left += std::exp(score);
-  for (const double score : gold) expected *= std::exp(score) / left, left -= std::exp(score);
-  EXPECT_NEAR(in_order / static_cast<double>(trials), expected, four_errors(expected, trials));
+  const double sum = std::exp(2) + std::exp(0.5) + 2;
+  const double first = std::exp(2) / sum, second = first * std::exp(0.5) / (sum - std::exp(2));
+  EXPECT_NEAR(best_first / static_cast<double>(trials), first, four_errors(first, trials));
+  EXPECT_NEAR(then_second / static_cast<double>(trials), second, four_errors(second, trials));
 }
 
 TEST(Annotators, TiesAreMeasuredFromTheirFirst) {

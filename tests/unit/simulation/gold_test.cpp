@@ -48,6 +48,8 @@ TEST(Gold, EachPartCanBeSeenToMatter) {
       {" Noted. Noted.", {{"repetition", -2}}},
       {" I will send a new one and I will send a mug.",
        {{"action", 3}, {"repetition", -2}, {"other_item", -2}}},
+      {" Sorry about that one and sorry about that one.", {{"courtesy", 1}, {"repetition", -2}}},
+      {" Sorry about that and sorry about that.", {{"courtesy", 1}}},
       {" Sorry aboxt thx that.", {{"courtesy", 1}, {"broken_words", -2}}},
       {" Sorry \xC3\xA9\xC3\xA9 q zz.", {{"courtesy", 1}, {"broken_words", -3}}},
       {" Sorry about", {{"courtesy", 1}, {"unfinished", -2}}},

@@ -34,6 +34,7 @@ TEST(BpeTrainer, LearnsTheMergesOfTheLibrary) {
     std::vector<std::string> texts = golden_lines();
     BpeTrainerOptions options;
     options.special_tokens = {"<s>"};
+    if (row.at("texts").is_array()) texts = row.at("texts").get<std::vector<std::string>>();
     if (row.at("texts") == "corpus.en") {
       const auto path = test_data("tokenizers/bpe-train-reference/corpus.en");
       if (!std::filesystem::exists(path)) return;
@@ -44,11 +45,11 @@ TEST(BpeTrainer, LearnsTheMergesOfTheLibrary) {
     options.min_frequency = row.at("min_frequency").get<int64_t>();
     options.pattern = row.at("pattern").get<std::string>();
     const Merges expected = row.at("merges").get<Merges>();
-    EXPECT_GT(expected.size(), 600u);
+    EXPECT_GT(expected.size(), 3u);
     EXPECT_EQ(trained_merges(texts, options), expected) << row.at("texts") << " " << options.pattern;
     ++cases;
   });
-  EXPECT_GE(cases, 3);
+  EXPECT_GE(cases, 8);
 }
 
 // The folder holds what the library and transformers themselves save for the same training, so they load it

@@ -1,0 +1,41 @@
+// Measures of policies by their samples on the same prompts: what `keel eval policies` writes and the report shows.
+#pragma once
+
+#include "keel/reports/report.h"
+
+namespace keel {
+
+/// One sampled answer as a file of `keel sample` tells it, and what the judges say.
+struct JudgedAnswer {
+  std::string text;
+  bool finished = false;
+  int64_t tokens = 0;
+  std::vector<int64_t> ids;
+  double gold = 0, proxy = 0;
+};
+
+/// All answers of one model: by prompt, then by sample.
+struct PolicySamples {
+  std::string name;
+  std::vector<std::string> prompts;
+  std::vector<std::vector<JudgedAnswer>> answers;
+};
+
+struct PolicyEvaluationOptions {
+  std::vector<std::string> arms;  // "name=samples.jsonl"
+  std::string before, after;      // arms of the verdict
+  std::string best_of_arm;        // whose samples best-of-n picks from
+  int64_t best_of = 4;
+  std::string reward_model;
+  int64_t seed = 1, shown_prompts = 6;
+};
+
+/// Reads the arms, has every answer judged by the gold rule and by the reward model, and fills the arms, duels,
+/// comparison, best-of-n frontier and sample parts of a report.
+/// Errors: [file] arms whose prompts differ, or an arm that is not there.
+void evaluate_policies(const PolicyEvaluationOptions& options, ReportData& data);
+
+/// A reward model against held-out rankings: accuracy and calibration.
+RewardModelPart evaluate_reward_model(const std::string& model, const std::string& rankings, const std::string& precision);
+
+}  // namespace keel

@@ -1,0 +1,232 @@
+// keel run: a whole pipeline from a YAML recipe. A stage whose command, options and inputs are as they were is
+// skipped; one that was cut goes on.
+//
+//   output: runs/demo
+//   seed: 7
+//   stages:
+//     sft: {command: sft, model: base/final, data: demos.jsonl, output: sft, steps: 200}
+//
+// Paths of outputs lie in the recipe's output folder; an input that an earlier stage makes is found there, any other
+// is taken as it stands. A stage without a seed gets the recipe's.
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <set>
+
+#include "keel/base/error.h"
+#include "keel/base/files.h"
+#include "keel/base/interrupt.h"
+#include "keel/base/log.h"
+#include "keel/base/progress.h"
+#include "keel/pipeline/stages.h"
+
+namespace keel {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct RunOptions : Options {
+  std::string recipe, output;
+  int64_t seed = -1;
+  std::vector<std::string> set;
+
+  void visit(OptionVisitor& v) override {
+    v(&recipe, "recipe", "The YAML file.", required());
+    v(&output, "output", "Instead of the recipe's output folder.");
+    v(&seed, "seed", "Instead of the recipe's seed; -1: the recipe's.", at_least(-1));
+    v(&set, "set", "Single options, each as stage.option=value.");
+  }
+};
+
+struct RecipeStage {
+  std::string name;
+  const Stage* stage = nullptr;
+  std::unique_ptr<Options> options;
+};
+
+struct Recipe {
+  fs::path output;
+  std::vector<RecipeStage> stages;
+};
+
+// "name=path" or "path": the part that is a path.
+std::pair<std::string, std::string> split_name(const std::string& value) {
+  const size_t equals = value.find('=');
+  return equals == std::string::npos ? std::pair<std::string, std::string>{"", value}
+                                     : std::pair{value.substr(0, equals + 1), value.substr(equals + 1)};
+}
+
+bool is_below(const fs::path& path, const std::set<std::string>& made) {
+  for (fs::path part = path; !part.empty() && part != part.parent_path(); part = part.parent_path())
+    if (made.contains(part.string())) return true;
+  return false;
+}
+
+// Calls change(text) for each path of a field.
+void for_each_path(const Field& field, const std::function<void(std::string&)>& change) {
+  if (auto* text = std::get_if<std::string*>(&field.value)) change(**text);
+  if (auto* list = std::get_if<std::vector<std::string>*>(&field.value))
+    for (std::string& item : **list) change(item);
+}
+
+void place_paths(Options& options, const fs::path& output, std::set<std::string>& made) {
+  for (const Field& field : fields_of(options))
+    if (field.rule.reads)
+      for_each_path(field, [&](std::string& value) {
+        const auto [name, path] = split_name(value);
+        if (is_below(path, made)) value = name + (output / path).string();
+      });
+  for (const Field& field : fields_of(options))
+    if (field.rule.writes)
+      for_each_path(field, [&](std::string& value) {
+        if (value.empty()) return;
+        made.insert(value);
+        value = (output / value).string();
+      });
+}
+
+// The YAML text of a stage's options, the given ones over the recipe's.
+std::string stage_yaml(const YAML::Node& node, const std::string& name, const RunOptions& o) {
+  YAML::Node options = YAML::Clone(node);
+  options.remove("command");
+  for (const std::string& item : o.set) {
+    const auto [key, value] = split_name(item);
+    const size_t dot = key.find('.');
+    if (dot == std::string::npos || key.empty()) throw UsageError("--set", "expected stage.option=value, got " + item);
+    if (key.substr(0, dot) == name) options[key.substr(dot + 1, key.size() - dot - 2)] = value;
+  }
+  return YAML::Dump(options);
+}
+
+RecipeStage read_stage(const std::string& name, const YAML::Node& node, const RunOptions& o, int64_t seed) {
+  const std::string where = o.recipe + ": " + name;
+  if (!node.IsMap() || !node["command"]) throw UsageError(where, "expected a mapping with a command");
+  RecipeStage stage{name, &stage_named(node["command"].as<std::string>()), nullptr};
+  stage.options = stage.stage->options();
+  for (const Field& field : fields_of(*stage.options))
+    if (field.name == "seed" && !node["seed"]) set_field(field, std::to_string(seed), where);
+  apply_yaml(*stage.options, stage_yaml(node, name, o), where);
+  return stage;
+}
+
+Recipe read_recipe(const RunOptions& o) {
+  YAML::Node root;
+  try {
+    root = YAML::Load(read_file(o.recipe));
+  } catch (const YAML::Exception& error) {
+    throw UsageError(o.recipe + ":" + std::to_string(error.mark.line + 1), "expected YAML: " + error.msg);
+  }
+  if (!root.IsMap() || !root["stages"] || !root["stages"].IsMap())
+    throw UsageError(o.recipe, "expected output, seed and a mapping of stages");
+  for (const auto& entry : root) {
+    const auto key = entry.first.as<std::string>();
+    if (key != "output" && key != "seed" && key != "stages")
+      throw UsageError(o.recipe + ":" + std::to_string(entry.first.Mark().line + 1), "expected output, seed or stages, got " + key);
+  }
+  Recipe recipe{o.output.empty() ? root["output"].as<std::string>("runs/run") : o.output, {}};
+  const int64_t seed = o.seed >= 0 ? o.seed : root["seed"].as<int64_t>(1);
+  std::set<std::string> made;
+  for (const auto& entry : root["stages"]) {
+    recipe.stages.push_back(read_stage(entry.first.as<std::string>(), entry.second, o, seed));
+    place_paths(*recipe.stages.back().options, recipe.output, made);
+  }
+  return recipe;
+}
+
+// What a stage's result depends on: its command, its options, and the content of what it reads.
+Json record_of(const RecipeStage& stage) {
+  Json inputs = Json::object();
+  for (const Field& field : fields_of(*stage.options))
+    if (field.rule.reads)
+      for_each_path(field, [&](std::string& value) {
+        const fs::path path = split_name(value).second;
+        if (!value.empty() && fs::exists(path) && path.extension() != ".db") inputs[path.string()] = sha256_of_path(path);
+      });
+  return {{"name", stage.name}, {"command", stage.stage->name}, {"options", options_json(*stage.options)}, {"inputs", inputs}};
+}
+
+std::vector<fs::path> outputs_of(const RecipeStage& stage) {
+  std::vector<fs::path> outputs;
+  for (const Field& field : fields_of(*stage.options))
+    if (field.rule.writes)
+      for_each_path(field, [&](std::string& value) {
+        if (!value.empty()) outputs.emplace_back(value);
+      });
+  return outputs;
+}
+
+bool all_exist(const std::vector<fs::path>& paths) {
+  return std::all_of(paths.begin(), paths.end(), [](const fs::path& path) { return fs::exists(path); });
+}
+
+// stages.json: what was done, in order, with seconds.
+class Ledger {
+ public:
+  explicit Ledger(fs::path path) : path_(std::move(path)) {
+    if (fs::exists(path_)) stages_ = read_json(path_)["stages"];
+  }
+  // The record of a finished stage with these inputs and options.
+  bool holds(const Json& record) const {
+    return std::any_of(stages_.begin(), stages_.end(), [&](Json stage) {
+      stage.erase("seconds");
+      return stage == record;
+    });
+  }
+  bool has_begun(const std::string& name) const {
+    return std::any_of(stages_.begin(), stages_.end(), [&](const Json& stage) { return stage["name"] == name; });
+  }
+  void add(Json record, double seconds) {
+    Json kept = Json::array();
+    for (Json& stage : stages_)
+      if (stage["name"] != record["name"]) kept.push_back(std::move(stage));
+    record["seconds"] = seconds;
+    kept.push_back(std::move(record));
+    stages_ = std::move(kept);
+    write_file_atomically(path_, json_text({{"stages", stages_}}, 2) + "\n");
+  }
+
+ private:
+  fs::path path_;
+  Json stages_ = Json::array();
+};
+
+// What an earlier recipe left under this name is in the way of a run that differs. Stores are never removed.
+void clear_outputs(const RecipeStage& stage) {
+  for (const fs::path& output : outputs_of(stage))
+    if (fs::is_directory(output)) fs::remove_all(output);
+}
+
+void run_recipe(RunOptions& o) {
+  Recipe recipe = read_recipe(o);
+  fs::create_directories(recipe.output);
+  Ledger ledger(recipe.output / "stages.json");
+  const auto began = std::chrono::steady_clock::now();
+  for (size_t i = 0; i < recipe.stages.size(); ++i) {
+    RecipeStage& stage = recipe.stages[i];
+    const Json record = record_of(stage);
+    const std::string place = std::to_string(i + 1) + "/" + std::to_string(recipe.stages.size()) + " " + stage.name;
+    if (ledger.holds(record) && all_exist(outputs_of(stage))) {
+      log_info(place + ": done before, skipped");
+      continue;
+    }
+    if (ledger.has_begun(stage.name)) clear_outputs(stage);
+    log_info(place + ": keel " + stage.stage->name);
+    const auto start = std::chrono::steady_clock::now();
+    stage.options->check();
+    for (const fs::path& output : outputs_of(stage)) fs::create_directories(output.parent_path());
+    stage.stage->run(*stage.options);
+    ledger.add(record, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    throw_if_interrupted();
+  }
+  log_info("all stages done in " + duration_text(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count()));
+}
+
+}  // namespace
+
+std::vector<Stage> run_stages() {
+  return {make_stage("run", "Run a whole pipeline from a YAML recipe; what is done is skipped.", &run_recipe)};
+}
+
+}  // namespace keel

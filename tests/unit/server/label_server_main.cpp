@@ -1,0 +1,84 @@
+// A label server over a store of its own making, for tests that drive it from outside: killed, looked at in a
+// browser.
+//   keel_label_test_server --store FILE --port N [--annotator NAME] [--pairs N]
+// A new store gets `--pairs` prompts with two completions each. The "reward model" likes long texts.
+#include <chrono>
+#include <iostream>
+#include <map>
+#include <string>
+#include <thread>
+
+#include "keel/base/error.h"
+#include "keel/base/interrupt.h"
+#include "keel/server/label_server.h"
+
+namespace keel {
+namespace {
+
+const char* const kOpenings[] = {"The lighthouse keeper had not seen a ship for", "Why does bread rise?",
+                                 "A letter to the landlord about the broken window",
+                                 "In the garden, the old dog"};
+const char* const kShort[] = {
+    "nine days. He lit the lamp all the same.",
+    "Yeast eats sugar and gives off gas, and the dough holds the bubbles.",
+    "Dear Mr Hale,\n\nThe kitchen window has been broken since Monday. Please send someone "
+    "this week.\n\nYours, A. Voss",
+    "slept where the sun was, and moved when it moved."};
+const char* const kLong[] = {
+    "nine days, and on the tenth he began to talk to the gulls, who were better listeners than the crew had "
+    "ever been, "
+    "though they asked for more bread. <b>He</b> did not mind & kept the lamp clean.",
+    "Bread rises because it rises. The rising is what the bread does, and when the bread has risen it is "
+    "risen bread, "
+    "which is the bread that has risen, and so the bread is risen, as bread is.",
+    "Dear Sir or Madam or whoever reads the letters,\n\nI am writing to inform you of the window. It is a "
+    "window. It "
+    "was a window. It will, I hope, be a window again. "
+    "Aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!",
+    "dug up the tulips one by one and laid them in a row by the door, like someone who has done a day of "
+    "work and "
+    "would like it to be looked at. \xD7\xA9\xD7\x9C\xD7\x95\xD7\x9D \xE4\xBD\xA0\xE5\xA5\xBD "
+    "\xF0\x9F\x8C\xB7"};
+
+void fill(feedback::Store& store, int pairs) {
+  store.in_one_commit([&] {
+    for (int i = 0; i < pairs; ++i) {
+      const std::string mark = i < 4 ? "" : " (" + std::to_string(i) + ")";
+      const int64_t prompt = store.add_prompt({.text = kOpenings[i % 4] + mark});
+      store.add_completion({.prompt = prompt, .passage = {.text = kShort[i % 4]}, .model = "sft"});
+      store.add_completion({.prompt = prompt, .passage = {.text = kLong[i % 4]}, .model = "ppo"});
+    }
+  });
+}
+
+int serve(std::map<std::string, std::string> arguments) {
+  const auto store = feedback::open_store(arguments.at("--store"), feedback::Access::create);
+  if (store->prompts().empty()) fill(*store, std::stoi(arguments.emplace("--pairs", "20").first->second));
+  LabelHooks hooks;
+  hooks.reward = [&](int64_t id) { return static_cast<double>(store->completion(id).passage.text.size()); };
+  hooks.train = [](int64_t last_event) {
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+    return "runs/demo/label-" + std::to_string(last_event);
+  };
+  LabelOptions options{.port = std::stoi(arguments.at("--port"))};
+  options.annotator = arguments.emplace("--annotator", "reader").first->second;
+  LabelServer server(*store, options, hooks);
+  std::cout << server.url() << std::endl;
+  server.listen();
+  return 0;
+}
+
+}  // namespace
+}  // namespace keel
+
+int main(int argc, char** argv) {
+  std::map<std::string, std::string> arguments;
+  for (int i = 1; i + 1 < argc; i += 2) arguments[argv[i]] = argv[i + 1];
+  keel::install_interrupt_handler();
+  try {
+    return keel::serve(arguments);
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << "\n";
+    return 1;
+  }
+}
