@@ -1,4 +1,5 @@
-// Dispatch from the table of commands; errors become one line and an exit status: 2 for wrong usage, 1 for failure.
+// Dispatch from the table of commands; errors become one line and an exit status: 2 for wrong usage, 1 for
+// failure.
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -34,7 +35,8 @@ int run(const std::vector<std::string>& arguments) {
   }
   size_t words = 0;
   const Stage& stage = find_stage(arguments, words);
-  const std::vector<std::string> rest(arguments.begin() + static_cast<std::ptrdiff_t>(words), arguments.end());
+  const std::vector<std::string> rest(arguments.begin() + static_cast<std::ptrdiff_t>(words),
+                                      arguments.end());
   for (const std::string& argument : rest)
     if (argument == "--help" || argument == "-h") {
       std::cout << keel::stage_help(stage);
@@ -62,7 +64,9 @@ int main(int argc, char** argv) {
   } catch (const keel::UsageError& error) {
     return fail(error.what(), 2);
   } catch (const std::bad_alloc&) {
-    return fail("[memory] expected enough memory, got none left: use a smaller --batch-size or --micro-batch-size", 1);
+    return fail(
+        "[memory] expected enough memory, got none left: use a smaller --batch-size or --micro-batch-size",
+        1);
   } catch (const std::exception& error) {
     return fail(error.what(), 1);
   }

@@ -253,8 +253,10 @@ std::string options_markdown(Options& options) {
   for (const Field& field : fields_of(options)) {
     const std::string value = default_text(field.value);
     text += "| `" + flag_name(field.name) + "` | " +
-            (field.rule.required ? "required" : value.empty() ? "–" : "`" + value + "`") + " | " + note_of(field) +
-            " |\n";
+            (field.rule.required ? "required"
+             : value.empty()     ? "–"
+                                 : "`" + value + "`") +
+            " | " + note_of(field) + " |\n";
   }
   return text;
 }

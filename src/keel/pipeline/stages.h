@@ -1,5 +1,5 @@
-// The one table of commands. The command line, `keel run`, the help and the pages under docs/commands/ are made
-// from it.
+// The one table of commands. The command line, `keel run`, the help and the pages under docs/commands/ are
+// made from it.
 #pragma once
 
 #include <functional>
