@@ -14,7 +14,7 @@ build: setup-build
 	@$(call configure,build,) && $(locked) ninja -C build keel
 
 demo: build
-	@build/keel run --recipe recipes/demo.yaml
+	@build/keel run recipes/demo.yaml
 	@echo
 	@echo "report:        runs/demo/report.html"
 	@echo "model:         runs/demo/ppo/final"

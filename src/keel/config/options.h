@@ -30,6 +30,7 @@ struct Rule {
   char letter = 0;      // a one-letter flag
   bool reads = false;   // names a file or folder that is read: part of what a result depends on
   bool writes = false;  // names what is made
+  bool positional = false;  // may be given as a bare word
 };
 
 inline Rule required() {

@@ -219,12 +219,22 @@ void run_report(ReportOptions& o) {
 std::vector<Stage> evaluation_stages() {
   return {
       make_stage("eval perplexity", "Loss and perplexity of a language model on held-out rows.",
+                 "Token mean of the negative log-probability, its exponential, and the mean and standard "
+                 "error over rows.\n\n    keel eval perplexity --model runs/sft/final --data held-out.jsonl",
                  &run_perplexity),
       make_stage("eval reward", "Accuracy and calibration of a reward model on held-out rankings.",
+                 "Accuracy on strictly ordered pairs with Wilson's interval, and a reliability table.\n\n    "
+                 "keel eval reward --model runs/reward/final --data held-out-rankings.jsonl",
                  &run_reward_accuracy),
       make_stage("eval policies", "Win rates, best-of-n and a verdict on models by their samples.",
+                 "Every arm is a file of `keel sample` on the same prompts. Intervals are bootstraps over "
+                 "prompts.\n\n    keel eval policies --arms SFT=sft.jsonl PPO=ppo.jsonl --before SFT --after "
+                 "PPO --reward-model runs/reward/final --output evaluation.json",
                  &run_policies),
       make_stage("report", "One HTML page on a whole run: verdict, curves, win rates, samples, limits.",
+                 "The verdict's rule is fixed: improved only if the whole interval of the paired difference "
+                 "in gold score lies above 0. `report.json` beside it holds every number.\n\n    keel run "
+                 "--recipe recipes/demo.yaml",
                  &run_report),
   };
 }

@@ -315,12 +315,29 @@ void run_label(LabelStageOptions& o) {
 std::vector<Stage> feedback_stages() {
   return {
       make_stage("annotate", "Have simulated annotators of known reliability rank samples into a store.",
+                 "Each prompt's completions are ranked by one of three simulated annotators, who see the "
+                 "gold judge's score through noise. Their judgements are marked as simulated.\n\n    keel "
+                 "annotate --samples samples.jsonl --store feedback.db",
                  &run_annotate),
-      make_stage("feedback import", "Take judgements from a file into a store.", &run_import),
-      make_stage("feedback export", "Write a store's judgements as rows to train on.", &run_export),
+      make_stage("feedback import", "Take judgements from a file into a store.",
+                 "Every row that is refused is counted with its reason. Rows that name no annotator need "
+                 "`--annotator`.\n\n    keel feedback import --store feedback.db --data rankings.jsonl "
+                 "--annotator anna",
+                 &run_import),
+      make_stage("feedback export", "Write a store's judgements as rows to train on.",
+                 "Human, simulated and AI judgements are never mixed in silence: `--kinds` says which. "
+                 "`--held-out` keeps a share of the prompts apart, the same ones whenever it is run.\n\n    "
+                 "keel feedback export --store feedback.db --kinds simulated --output rankings.jsonl",
+                 &run_export),
       make_stage("feedback stats", "Counts, agreement and position bias of a store's judgements.",
+                 "Agreement and position bias come with counts and Wilson intervals.\n\n    keel feedback "
+                 "stats --store feedback.db",
                  &run_stats),
-      make_stage("label", "A page on this machine where a reader ranks answers.", &run_label),
+      make_stage("label", "A page on this machine where a reader ranks answers.",
+                 "A judgement is acknowledged after its commit; the page keeps what was not acknowledged and "
+                 "sends it again. The page shows how often the reader agrees with the reward model, and can "
+                 "train it again on the new rankings.\n\n    keel label --store runs/demo/feedback.db",
+                 &run_label),
   };
 }
 

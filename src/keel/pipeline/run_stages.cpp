@@ -33,7 +33,7 @@ struct RunOptions : Options {
   std::vector<std::string> set;
 
   void visit(OptionVisitor& v) override {
-    v(&recipe, "recipe", "The YAML file.", required());
+    v(&recipe, "recipe", "The YAML file; its name may also stand alone.", {.required = true, .positional = true});
     v(&output, "output", "Instead of the recipe's output folder.");
     v(&seed, "seed", "Instead of the recipe's seed; -1: the recipe's.", at_least(-1));
     v(&set, "set", "Single options, each as stage.option=value.");
@@ -232,11 +232,44 @@ void run_recipe(RunOptions& o) {
            duration_text(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count()));
 }
 
+struct DocsOptions : Options {
+  std::string output = "docs/commands";
+  void visit(OptionVisitor& v) override {
+    v(&output, "output", "The folder of the pages.", {.writes = true});
+  }
+};
+
+void write_docs(DocsOptions& o) {
+  fs::create_directories(o.output);
+  std::string index = "# Commands\n\nMade by `keel docs` from the table of commands.\n\n";
+  for (const Stage& stage : stages()) {
+    std::string file = stage.name + ".md";
+    std::replace(file.begin(), file.end(), ' ', '-');
+    write_file_atomically(fs::path(o.output) / file, stage_markdown(stage));
+    index.append("- [keel ")
+        .append(stage.name)
+        .append("](")
+        .append(file)
+        .append("): ")
+        .append(stage.summary)
+        .append("\n");
+  }
+  write_file_atomically(fs::path(o.output) / "README.md", index);
+}
+
 }  // namespace
 
 std::vector<Stage> run_stages() {
-  return {
-      make_stage("run", "Run a whole pipeline from a YAML recipe; what is done is skipped.", &run_recipe)};
+  return {make_stage("docs", "Write the pages of docs/commands/ from the table of commands.",
+                     "A test fails when the pages are not what the program would write.\n\n    keel docs "
+                     "--output docs/commands",
+                     &write_docs),
+
+          make_stage("run", "Run a whole pipeline from a YAML recipe; what is done is skipped.",
+                     "See `recipes/`. A stage whose command, options and inputs have not changed is skipped; "
+                     "one that was cut goes on. `--set stage.option=value` changes one option.\n\n    keel "
+                     "run --recipe recipes/demo.yaml --output runs/mine --seed 3",
+                     &run_recipe)};
 }
 
 }  // namespace keel

@@ -325,10 +325,28 @@ void run_corpus(CorpusOptions& o) {
 
 std::vector<Stage> text_stages() {
   return {
-      make_stage("sample", "Sample completions of prompts from a language model.", &run_sample),
-      make_stage("score", "Log-probabilities by a language model, or rewards by a reward model.", &run_score),
-      make_stage("tokenize", "Text to token ids and back, or train a tokenizer.", &run_tokenize),
-      make_stage("corpus", "Generate the demo's small world: a shop's help desk.", &run_corpus),
+      make_stage("sample", "Sample completions of prompts from a language model.",
+                 "Writes rows `{prompt, completion, tokens, logps, finish_reason}`, prompt by prompt, `-n` "
+                 "each. The order is repetition penalty, temperature, top-k, top-p, min-p. `logps` are of "
+                 "softmax(logits / temperature), uncut; at temperature 0 of softmax(logits).\n\n    keel "
+                 "sample --model runs/sft/final --prompts prompts.jsonl -n 4 --output samples.jsonl",
+                 &run_sample),
+      make_stage(
+          "score", "Log-probabilities by a language model, or rewards by a reward model.",
+          "By a language model: `{tokens, logps}` of each completion, or of a whole text after its first "
+          "token. By a reward model: `{reward}`, for pairs `{reward_chosen, reward_rejected}`, for rankings "
+          "`{rewards}`.\n\n    keel score --model runs/reward/final --data pairs.jsonl --output scores.jsonl",
+          &run_score),
+      make_stage("tokenize", "Text to token ids and back, or train a tokenizer.",
+                 "One JSON list of ids for each line of the file; `--decode` is the reverse. With `--train` "
+                 "it learns a byte-level BPE.\n\n    keel tokenize --model MODEL --file texts.txt\n    keel "
+                 "tokenize --train --data documents.jsonl --vocabulary-size 1024 --output tokenizer",
+                 &run_tokenize),
+      make_stage(
+          "corpus", "Generate the demo's small world: a shop's help desk.",
+          "Everything is generated from a grammar written for Keel, by seed. Held-out prompts never meet the "
+          "others.\n\n    keel corpus --kind documents --count 20000 --output documents.jsonl",
+          &run_corpus),
   };
 }
 
