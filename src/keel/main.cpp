@@ -24,7 +24,7 @@ const Stage& find_stage(const std::vector<std::string>& arguments, size_t& words
   return keel::stage_named(arguments[0]);
 }
 
-int run(const std::vector<std::string>& arguments) {
+int run(const std::vector<std::string>& arguments, char** argv) {
   if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h" || arguments[0] == "help") {
     std::cout << keel::program_help();
     return arguments.empty() ? 2 : 0;
@@ -44,6 +44,7 @@ int run(const std::vector<std::string>& arguments) {
     }
   const auto options = stage.options();
   keel::parse_flags(*options, rest);
+  keel::restart_with_sleeping_threads(argv);  // loads libtorch again: only for what computes
   stage.run(*options);
   return 0;
 }
@@ -57,10 +58,9 @@ int fail(const std::string& message, int status) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  keel::restart_with_sleeping_threads(argv);
   keel::install_interrupt_handler();
   try {
-    return run({argv + 1, argv + argc});
+    return run({argv + 1, argv + argc}, argv);
   } catch (const keel::UsageError& error) {
     return fail(error.what(), 2);
   } catch (const std::bad_alloc&) {
