@@ -37,3 +37,6 @@ check: tests-built
 
 format:
 	@git ls-files '*.h' '*.cpp' | xargs clang-format -i
+
+bare-test:
+	@tools/bare_test
