@@ -1,24 +1,42 @@
-# make demo | build | test | check | results | bare-test | format. docs/CONTRIBUTING.md says what each is for.
+# make demo | build | test | check | sanitize | results | bare-test | format | docs. docs/CONTRIBUTING.md tells more.
 SHELL := /bin/bash
 cache := $(or $(KEEL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/keel)
 # One build at a time on a machine: a heavy file takes more than a gigabyte, and two cores are soon shared.
-locked := flock $(cache)/build.lock
-configure = . $(cache)/env.build && cmake -S . -B build -G Ninja -DKEEL_TORCH_FOLDER=$$KEEL_TORCH_FOLDER \
-  -DCMAKE_CXX_COMPILER_LAUNCHER=ccache
+locked := mkdir -p $(cache) && flock $(cache)/build.lock
+configure = . $(cache)/env.build && cmake -B $(1) -S . -G Ninja -DKEEL_TORCH_FOLDER=$$KEEL_TORCH_FOLDER \
+  -DCMAKE_CXX_COMPILER_LAUNCHER=ccache -Wno-dev $(2) >/dev/null
 export CCACHE_SLOPPINESS := pch_defines,time_macros
 export CCACHE_NOHASHDIR := 1
+export CCACHE_BASEDIR := $(CURDIR)
 
-.PHONY: build test check demo results bare-test format sanitize setup-build setup-test
+.PHONY: build tests-built sanitize test check demo results bare-test format docs setup-build setup-test
 build: setup-build
-	@$(configure) -DKEEL_TESTS=OFF -Wno-dev >/dev/null && $(locked) cmake --build build --target keel
+	@$(call configure,build,) && $(locked) ninja -C build keel
+
+demo: build
+	@build/keel run recipes/demo.yaml
+	@echo
+	@echo "report:        runs/demo/report.html"
+	@echo "model:         runs/demo/ppo/final"
+	@echo "your turn:     build/keel label --store runs/demo/feedback.db"
 
 setup-build:
 	@tools/setup build
 setup-test:
 	@tools/setup test
 
-build-tests: setup-test
-	@$(configure) -DKEEL_TESTS=ON -Wno-dev >/dev/null && $(locked) cmake --build build
+tests-built: setup-test
+	@$(call configure,build,-DKEEL_TESTS=ON) && $(locked) ninja -C build
+sanitize: setup-test
+	@$(call configure,build-sanitize,-DKEEL_TESTS=ON -DKEEL_PLAIN_ONLY=ON -DKEEL_SANITIZE=ON) && $(locked) ninja -C build-sanitize
+
+test: tests-built sanitize
+	@. $(cache)/env.test && $$KEEL_PYTHON tools/run_tests
+check: tests-built
+	@. $(cache)/env.test && $$KEEL_PYTHON tools/run_tests --quick
 
 format:
 	@git ls-files '*.h' '*.cpp' | xargs clang-format -i
+
+bare-test:
+	@tools/bare_test

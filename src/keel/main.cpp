@@ -1,4 +1,5 @@
-// Dispatch from the table of commands; errors become one line and an exit status: 2 for wrong usage, 1 for failure.
+// Dispatch from the table of commands; errors become one line and an exit status: 2 for wrong usage, 1 for
+// failure.
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -23,7 +24,7 @@ const Stage& find_stage(const std::vector<std::string>& arguments, size_t& words
   return keel::stage_named(arguments[0]);
 }
 
-int run(const std::vector<std::string>& arguments) {
+int run(const std::vector<std::string>& arguments, char** argv) {
   if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h" || arguments[0] == "help") {
     std::cout << keel::program_help();
     return arguments.empty() ? 2 : 0;
@@ -34,7 +35,8 @@ int run(const std::vector<std::string>& arguments) {
   }
   size_t words = 0;
   const Stage& stage = find_stage(arguments, words);
-  const std::vector<std::string> rest(arguments.begin() + static_cast<std::ptrdiff_t>(words), arguments.end());
+  const std::vector<std::string> rest(arguments.begin() + static_cast<std::ptrdiff_t>(words),
+                                      arguments.end());
   for (const std::string& argument : rest)
     if (argument == "--help" || argument == "-h") {
       std::cout << keel::stage_help(stage);
@@ -42,6 +44,7 @@ int run(const std::vector<std::string>& arguments) {
     }
   const auto options = stage.options();
   keel::parse_flags(*options, rest);
+  keel::restart_with_sleeping_threads(argv);  // loads libtorch again: only for what computes
   stage.run(*options);
   return 0;
 }
@@ -55,14 +58,15 @@ int fail(const std::string& message, int status) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  keel::restart_with_sleeping_threads(argv);
   keel::install_interrupt_handler();
   try {
-    return run({argv + 1, argv + argc});
+    return run({argv + 1, argv + argc}, argv);
   } catch (const keel::UsageError& error) {
     return fail(error.what(), 2);
   } catch (const std::bad_alloc&) {
-    return fail("[memory] expected enough memory, got none left: use a smaller --batch-size or --micro-batch-size", 1);
+    return fail(
+        "[memory] expected enough memory, got none left: use a smaller --batch-size or --micro-batch-size",
+        1);
   } catch (const std::exception& error) {
     return fail(error.what(), 1);
   }

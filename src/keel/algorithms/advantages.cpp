@@ -10,7 +10,9 @@ namespace {
 void check_offsets(const char* where, std::span<const int64_t> offsets, int64_t count) {
   bool fits = !offsets.empty() && offsets.front() == 0 && offsets.back() == count;
   for (size_t i = 1; fits && i < offsets.size(); ++i) fits = offsets[i - 1] < offsets[i];
-  if (!fits) throw std::invalid_argument("[" + std::string(where) + "] expected rising offsets from 0 to " + std::to_string(count));
+  if (!fits)
+    throw std::invalid_argument("[" + std::string(where) + "] expected rising offsets from 0 to " +
+                                std::to_string(count));
 }
 
 }  // namespace
@@ -24,8 +26,8 @@ Tensor token_rewards(const Tensor& kl, const Tensor& scores, std::span<const int
   return rewards.index_add(0, at::tensor(last, at::kLong), scores.to(rewards.scalar_type()));
 }
 
-Advantages generalized_advantages(const Tensor& rewards, const Tensor& values, std::span<const int64_t> offsets,
-                                  double gamma, double lambda) {
+Advantages generalized_advantages(const Tensor& rewards, const Tensor& values,
+                                  std::span<const int64_t> offsets, double gamma, double lambda) {
   check_offsets("generalized_advantages", offsets, rewards.size(0));
   check_shape("generalized_advantages", "values", values, rewards.sizes().vec());
   const Tensor r = rewards.to(at::kDouble).contiguous(), v = values.to(at::kDouble).contiguous();

@@ -18,9 +18,12 @@ Tensor kl_estimate(const Tensor& logp, const Tensor& logp_reference, KlEstimator
   check_shape("kl_estimate", "logp_reference", logp_reference, logp.sizes().vec());
   const Tensor d = logp - logp_reference;
   switch (estimator) {
-    case KlEstimator::k1: return d;
-    case KlEstimator::k2: return d.square() / 2;
-    case KlEstimator::k3: return (-d).expm1() + d;
+    case KlEstimator::k1:
+      return d;
+    case KlEstimator::k2:
+      return d.square() / 2;
+    case KlEstimator::k3:
+      return (-d).expm1() + d;
   }
   throw std::logic_error("kl_estimate: unknown estimator");
 }

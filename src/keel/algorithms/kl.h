@@ -5,7 +5,8 @@
 
 namespace keel {
 
-/// Schulman 2020, "Approximating KL divergence", with log ratio d = logp - logp_reference under samples of the policy:
+/// Schulman 2020, "Approximating KL divergence", with log ratio d = logp - logp_reference under samples of
+/// the policy:
 ///   k1 = d                unbiased, may be negative, high variance
 ///   k2 = d² / 2           biased, low variance; its gradient on policy is the KL's
 ///   k3 = exp(-d) - 1 + d  unbiased, never negative; as a loss its gradient on policy is the forward KL's
@@ -21,8 +22,8 @@ Tensor kl_estimate(const Tensor& logp, const Tensor& logp_reference, KlEstimator
 Tensor exact_kl(const Tensor& log_p, const Tensor& log_q);
 
 /// Ziegler et al. 2019, section 2.2: after each batch the coefficient is multiplied by
-/// 1 + clip(kl / target - 1, -0.2, 0.2) * sequences / horizon, kl being the mean of sequence sums. Without a target
-/// the coefficient is fixed.
+/// 1 + clip(kl / target - 1, -0.2, 0.2) * sequences / horizon, kl being the mean of sequence sums. Without a
+/// target the coefficient is fixed.
 struct KlController {
   double coefficient = 0.05;
   double target = 0;  // nats per sequence; 0: fixed

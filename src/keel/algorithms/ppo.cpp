@@ -34,27 +34,27 @@ void check_all(const char* where, const Tensor& first, std::initializer_list<con
 
 }  // namespace
 
-Tensor ppo_policy_loss(const Tensor& logp, const Tensor& logp_old, const Tensor& advantage, const Tensor& weight,
-                       const Clip& clip) {
+Tensor ppo_policy_loss(const Tensor& logp, const Tensor& logp_old, const Tensor& advantage,
+                       const Tensor& weight, const Clip& clip) {
   check_all("ppo_policy_loss", logp, {&logp_old, &advantage, &weight});
   const Terms terms = policy_terms(logp, logp_old, advantage, clip);
   return (at::maximum(terms.plain, terms.clipped) * weight).sum();
 }
 
-Tensor ppo_value_loss(const Tensor& value, const Tensor& value_old, const Tensor& returns, const Tensor& weight,
-                      double range) {
+Tensor ppo_value_loss(const Tensor& value, const Tensor& value_old, const Tensor& returns,
+                      const Tensor& weight, double range) {
   check_all("ppo_value_loss", value, {&value_old, &returns, &weight});
   const Terms terms = value_terms(value, value_old, returns, range);
   return (at::maximum(terms.plain, terms.clipped) * weight).sum() / 2;
 }
 
-double policy_clip_fraction(const Tensor& logp, const Tensor& logp_old, const Tensor& advantage, const Tensor& weight,
-                            const Clip& clip) {
+double policy_clip_fraction(const Tensor& logp, const Tensor& logp_old, const Tensor& advantage,
+                            const Tensor& weight, const Clip& clip) {
   return clipped_share(policy_terms(logp, logp_old, advantage, clip), weight);
 }
 
-double value_clip_fraction(const Tensor& value, const Tensor& value_old, const Tensor& returns, const Tensor& weight,
-                           double range) {
+double value_clip_fraction(const Tensor& value, const Tensor& value_old, const Tensor& returns,
+                           const Tensor& weight, double range) {
   return clipped_share(value_terms(value, value_old, returns, range), weight);
 }
 

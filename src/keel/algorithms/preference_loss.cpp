@@ -4,7 +4,8 @@
 
 namespace keel {
 
-Tensor preference_loss(const Tensor& better, const Tensor& worse, const Tensor& margin, const Tensor& weight) {
+Tensor preference_loss(const Tensor& better, const Tensor& worse, const Tensor& margin,
+                       const Tensor& weight) {
   check_shape("preference_loss", "worse", worse, better.sizes().vec());
   check_shape("preference_loss", "weight", weight, better.sizes().vec());
   const Tensor difference = margin.defined() ? better - worse - margin : better - worse;

@@ -9,7 +9,9 @@ namespace keel {
 Error::Error(std::string_view where, std::string_view message)
     : std::runtime_error("[" + std::string(where) + "] " + std::string(message)) {}
 
-std::string system_message(int error_number) { return std::strerror(error_number); }
+std::string system_message(int error_number) {
+  return std::strerror(error_number);
+}
 
 // Levenshtein distance with one row of the table kept.
 int edit_distance(std::string_view a, std::string_view b) {

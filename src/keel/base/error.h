@@ -22,7 +22,8 @@ class UsageError : public Error {
 /// The text of errno, as "No space left on device".
 std::string system_message(int error_number);
 
-/// The candidate that is the fewest edits away from `name`, or "" when none is near (more than a third differs).
+/// The candidate that is the fewest edits away from `name`, or "" when none is near (more than a third
+/// differs).
 template <class Names>
 std::string nearest_name(std::string_view name, const Names& candidates);
 

@@ -39,7 +39,9 @@ void sync_path(const fs::path& path, int flags) {
   if (result != 0) fail_with_errno(path, "cannot sync");
 }
 
-fs::path parent_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+fs::path parent_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
 
 // Hidden, so that no reader takes it for a result; with the process id, so that two writers do not meet.
 fs::path temporary_name(const fs::path& path) {
@@ -135,7 +137,9 @@ AtomicFile::~AtomicFile() {
   ::unlink(temporary_.c_str());
 }
 
-void AtomicFile::write(std::string_view bytes) { write_all(descriptor_, bytes, path_); }
+void AtomicFile::write(std::string_view bytes) {
+  write_all(descriptor_, bytes, path_);
+}
 
 void AtomicFile::commit() {
   if (::fsync(descriptor_) != 0) fail_with_errno(path_, "cannot sync");
@@ -152,7 +156,8 @@ AtomicFolder::AtomicFolder(fs::path path) : path_(std::move(path)), temporary_(t
   if (error) throw Error(path_.string(), "cannot make its parent folder: " + error.message());
   for (const auto& entry : fs::directory_iterator(parent_of(path_)))
     if (entry.path().filename().string().starts_with(leftover)) fs::remove_all(entry.path());
-  if (!fs::create_directory(temporary_, error)) throw Error(path_.string(), "cannot write: " + error.message());
+  if (!fs::create_directory(temporary_, error))
+    throw Error(path_.string(), "cannot write: " + error.message());
 }
 
 AtomicFolder::~AtomicFolder() {
@@ -178,9 +183,13 @@ AppendFile::AppendFile(fs::path path) : path_(std::move(path)) {
   if (descriptor_ < 0) fail_with_errno(path_, "cannot append");
 }
 
-AppendFile::~AppendFile() { ::close(descriptor_); }
+AppendFile::~AppendFile() {
+  ::close(descriptor_);
+}
 
-void AppendFile::line(std::string_view text) { write_all(descriptor_, std::string(text) + "\n", path_); }
+void AppendFile::line(std::string_view text) {
+  write_all(descriptor_, std::string(text) + "\n", path_);
+}
 
 void AppendFile::sync() {
   if (::fsync(descriptor_) != 0) fail_with_errno(path_, "cannot sync");
@@ -221,7 +230,8 @@ std::string sha256_of_path(const fs::path& path) {
   std::vector<std::string> entries;
   for (const auto& entry : fs::recursive_directory_iterator(path))
     if (entry.is_regular_file())
-      entries.push_back(fs::relative(entry.path(), path).string() + "\t" + sha256_of_file(entry.path()) + "\n");
+      entries.push_back(fs::relative(entry.path(), path).string() + "\t" + sha256_of_file(entry.path()) +
+                        "\n");
   std::sort(entries.begin(), entries.end());
   Sha256 hash;
   for (const std::string& entry : entries) hash.update(entry);

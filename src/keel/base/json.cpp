@@ -7,7 +7,9 @@
 
 namespace keel {
 
-Json read_json(const std::filesystem::path& path) { return parse_json(read_file(path), path.string()); }
+Json read_json(const std::filesystem::path& path) {
+  return parse_json(read_file(path), path.string());
+}
 
 Json parse_json(std::string_view text, const std::string& where) {
   try {
@@ -25,8 +27,8 @@ std::string json_text(const Json& value, int indent) {
 }
 
 void fail_json_type(const std::string& where, const char* name, const Json& value) {
-  throw Error(where, "expected another type for \"" + std::string(name) + "\", got " + value.type_name() + " " +
-                         json_text(value).substr(0, 60));
+  throw Error(where, "expected another type for \"" + std::string(name) + "\", got " + value.type_name() +
+                         " " + json_text(value).substr(0, 60));
 }
 
 }  // namespace keel

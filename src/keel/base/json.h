@@ -1,4 +1,5 @@
-// JSON whose objects keep the order in which they were written, so that files can be compared by eye and hash.
+// JSON whose objects keep the order in which they were written, so that files can be compared by eye and
+// hash.
 #pragma once
 
 #include <filesystem>

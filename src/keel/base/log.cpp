@@ -18,7 +18,11 @@ spdlog::logger& logger() {
 
 }  // namespace
 
-void log_info(std::string_view message) { logger().info("{}", message); }
-void log_warning(std::string_view message) { logger().warn("{}", message); }
+void log_info(std::string_view message) {
+  logger().info("{}", message);
+}
+void log_warning(std::string_view message) {
+  logger().warn("{}", message);
+}
 
 }  // namespace keel

@@ -45,7 +45,9 @@ double uniform(const RandomKey& key) {
   return to_unit(draw[0], draw[1]);
 }
 
-double normal(const RandomKey& key) { return to_normal(philox(key)); }
+double normal(const RandomKey& key) {
+  return to_normal(philox(key));
+}
 
 double RandomSequence::uniform() {
   const double value = keel::uniform(key_);
@@ -74,8 +76,8 @@ int64_t KeyedPermutation::operator()(int64_t index) const {
   do {  // values outside [0, size) walk on along their cycle until they come back inside
     uint64_t left = value >> half_bits_, right = value & mask;
     for (uint32_t round = 0; round < 4; ++round) {
-      const auto draw = philox({seed_, stream_, epoch_, round, static_cast<uint32_t>(right),
-                                static_cast<uint32_t>(right >> 32)});
+      const auto draw = philox(
+          {seed_, stream_, epoch_, round, static_cast<uint32_t>(right), static_cast<uint32_t>(right >> 32)});
       const uint64_t next = left ^ (draw[0] & mask);
       left = right;
       right = next;

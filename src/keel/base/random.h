@@ -52,8 +52,8 @@ class RandomSequence {
   RandomKey key_;
 };
 
-/// A permutation of [0, size) given by a key: element i is computed, nothing is stored or shuffled, so a position
-/// in an epoch is one integer. A four-round Feistel network with cycle walking.
+/// A permutation of [0, size) given by a key: element i is computed, nothing is stored or shuffled, so a
+/// position in an epoch is one integer. A four-round Feistel network with cycle walking.
 class KeyedPermutation {
  public:
   KeyedPermutation(uint64_t seed, uint32_t epoch, int64_t size, Stream stream = Stream::data_order);

@@ -15,7 +15,8 @@ constexpr uint64_t kMaxHeader = 100'000'000;  // the limit of the reference impl
 uint64_t bytes_of(const std::vector<int64_t>& shape, size_t element, const std::string& where) {
   uint64_t count = element;
   for (const int64_t dimension : shape) {
-    if (dimension < 0) throw Error(where, "expected dimensions of at least 0, got " + std::to_string(dimension));
+    if (dimension < 0)
+      throw Error(where, "expected dimensions of at least 0, got " + std::to_string(dimension));
     if (__builtin_mul_overflow(count, static_cast<uint64_t>(dimension), &count))
       throw Error(where, "expected a shape that fits in memory, got one whose size overflows");
   }
@@ -39,7 +40,8 @@ TensorBytes parse_tensor(const std::string& name, const Json& entry, std::span<c
       offsets.push_back(offset.get<uint64_t>());
     }
   } catch (const Json::exception&) {
-    throw Error(where, "expected dtype, shape and data_offsets in the header, got " + json_text(entry).substr(0, 80));
+    throw Error(
+        where, "expected dtype, shape and data_offsets in the header, got " + json_text(entry).substr(0, 80));
   }
   const size_t element = dtype_size(tensor.dtype);
   if (element == 0) throw Error(where, "expected a known dtype such as F32 or BF16, got " + tensor.dtype);
@@ -66,8 +68,9 @@ void check_no_overlap(std::vector<TensorBytes> tensors, const std::string& path)
 }  // namespace
 
 size_t dtype_size(const std::string& dtype) {
-  static const std::map<std::string, size_t> sizes = {{"F64", 8}, {"I64", 8}, {"F32", 4}, {"I32", 4}, {"F16", 2},
-                                                      {"BF16", 2}, {"I16", 2}, {"I8", 1}, {"U8", 1}, {"BOOL", 1}};
+  static const std::map<std::string, size_t> sizes = {{"F64", 8}, {"I64", 8},  {"F32", 4}, {"I32", 4},
+                                                      {"F16", 2}, {"BF16", 2}, {"I16", 2}, {"I8", 1},
+                                                      {"U8", 1},  {"BOOL", 1}};
   const auto found = sizes.find(dtype);
   return found == sizes.end() ? 0 : found->second;
 }
@@ -76,20 +79,23 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(path
   const auto bytes = file_.bytes();
   uint64_t length = 0;
   if (bytes.size() < sizeof length)
-    throw Error(path.string(), "expected a safetensors file, got only " + std::to_string(bytes.size()) + " bytes");
+    throw Error(path.string(),
+                "expected a safetensors file, got only " + std::to_string(bytes.size()) + " bytes");
   std::memcpy(&length, bytes.data(), sizeof length);
   if (length > kMaxHeader || length > bytes.size() - sizeof length)
     throw Error(path.string(), "expected a safetensors header within the file, got a header length of " +
                                    std::to_string(length) + ": the file is truncated or of another format");
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + sizeof length, length);
   const Json header = parse_json(text, path.string());
-  if (!header.is_object()) throw Error(path.string(), "expected a JSON object as header, got " + std::string(header.type_name()));
+  if (!header.is_object())
+    throw Error(path.string(), "expected a JSON object as header, got " + std::string(header.type_name()));
   const auto data = bytes.subspan(sizeof length + length);
   for (const auto& [name, entry] : header.items()) {
     if (name != "__metadata__") {
       tensors_.push_back(parse_tensor(name, entry, data, path.string()));
     } else {
-      for (const auto& [key, value] : entry.items()) metadata_[key] = value.is_string() ? value.get<std::string>() : json_text(value);
+      for (const auto& [key, value] : entry.items())
+        metadata_[key] = value.is_string() ? value.get<std::string>() : json_text(value);
     }
   }
   check_no_overlap(tensors_, path.string());

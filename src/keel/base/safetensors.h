@@ -1,6 +1,6 @@
 // The safetensors format as bytes: eight bytes of header length, a JSON header, then the tensors.
-// Format: huggingface/safetensors README, "Format". A hostile file is refused before any of its bytes is used:
-// every offset is checked against the shape, the neighbours and the file's length.
+// Format: huggingface/safetensors README, "Format". A hostile file is refused before any of its bytes is
+// used: every offset is checked against the shape, the neighbours and the file's length.
 #pragma once
 
 #include <cstddef>
@@ -40,8 +40,8 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
-/// Writes atomically; tensors in the order given, the data aligned to eight bytes. Metadata gets "format": "pt",
-/// which transformers asks for.
+/// Writes atomically; tensors in the order given, the data aligned to eight bytes. Metadata gets "format":
+/// "pt", which transformers asks for.
 void write_safetensors(const std::filesystem::path& path, const std::vector<TensorBytes>& tensors,
                        const std::map<std::string, std::string>& metadata = {});
 

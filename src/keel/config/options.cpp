@@ -111,6 +111,17 @@ void add_option(CLI::App& app, Given& given) {
   }
 }
 
+// A bare word is the value of the positional option, when there is one and it was not given by its flag.
+bool take_positional(const std::string& argument, std::vector<Given>& given) {
+  if (argument.starts_with("-")) return false;
+  for (Given& item : given)
+    if (item.field->rule.positional && item.option->count() == 0 && item.texts.empty()) {
+      item.texts = {argument};
+      return true;
+    }
+  return false;
+}
+
 [[noreturn]] void refuse_unknown(const std::string& argument, const std::vector<Field>& fields) {
   if (!argument.starts_with("-"))
     throw UsageError(argument, "expected a flag such as --seed, got a bare word");
@@ -184,10 +195,11 @@ void parse_flags(Options& options, const std::vector<std::string>& arguments) {
   } catch (const CLI::ParseError& error) {
     throw UsageError("command line", error.what());
   }
-  if (!app.remaining().empty()) refuse_unknown(app.remaining().front(), fields);
+  for (const std::string& argument : app.remaining())
+    if (!take_positional(argument, given)) refuse_unknown(argument, fields);
   if (!config.empty()) apply_yaml(options, read_file(config), config);
   for (const Given& item : given) {
-    if (item.option->count() == 0) continue;
+    if (item.texts.empty()) continue;
     clear_list(*item.field);
     for (const std::string& text : item.texts) set_field(*item.field, text, flag_name(item.field->name));
   }
@@ -253,8 +265,10 @@ std::string options_markdown(Options& options) {
   for (const Field& field : fields_of(options)) {
     const std::string value = default_text(field.value);
     text += "| `" + flag_name(field.name) + "` | " +
-            (field.rule.required ? "required" : value.empty() ? "–" : "`" + value + "`") + " | " + note_of(field) +
-            " |\n";
+            (field.rule.required ? "required"
+             : value.empty()     ? "–"
+                                 : "`" + value + "`") +
+            " | " + note_of(field) + " |\n";
   }
   return text;
 }

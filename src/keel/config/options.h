@@ -1,5 +1,5 @@
-// Options declared once. A stage's options are a struct whose visit() names each field, its help and its limits;
-// flags, YAML recipes, help, documentation and manifests are all made from that one list.
+// Options declared once. A stage's options are a struct whose visit() names each field, its help and its
+// limits; flags, YAML recipes, help, documentation and manifests are all made from that one list.
 //
 //   struct SftOptions : Options {
 //     int64_t steps = 0;
@@ -30,15 +30,30 @@ struct Rule {
   char letter = 0;      // a one-letter flag
   bool reads = false;   // names a file or folder that is read: part of what a result depends on
   bool writes = false;  // names what is made
+  bool positional = false;  // may be given as a bare word
 };
 
-inline Rule required() { return {.required = true}; }
-inline Rule input() { return {.reads = true}; }
-inline Rule required_input() { return {.required = true, .reads = true}; }
-inline Rule required_output() { return {.required = true, .writes = true}; }
-inline Rule at_least(double lowest) { return {.lowest = lowest}; }
-inline Rule within(double lowest, double highest) { return {.lowest = lowest, .highest = highest}; }
-inline Rule one_of(std::initializer_list<std::string> choices) { return {.choices = choices}; }
+inline Rule required() {
+  return {.required = true};
+}
+inline Rule input() {
+  return {.reads = true};
+}
+inline Rule required_input() {
+  return {.required = true, .reads = true};
+}
+inline Rule required_output() {
+  return {.required = true, .writes = true};
+}
+inline Rule at_least(double lowest) {
+  return {.lowest = lowest};
+}
+inline Rule within(double lowest, double highest) {
+  return {.lowest = lowest, .highest = highest};
+}
+inline Rule one_of(std::initializer_list<std::string> choices) {
+  return {.choices = choices};
+}
 
 using OptionValue = std::variant<bool*, int64_t*, double*, std::string*, std::vector<std::string>*>;
 

@@ -53,7 +53,8 @@ RankedPairs ranked_pairs(std::span<const int64_t> ranks) {
   return pairs;
 }
 
-ComparisonBatch comparison_batch(std::span<const Example* const> examples, const JudgedBatch& judged, int64_t prompts) {
+ComparisonBatch comparison_batch(std::span<const Example* const> examples, const JudgedBatch& judged,
+                                 int64_t prompts) {
   std::vector<int64_t> better, worse;
   std::vector<float> weight;
   for (size_t i = 0; i < examples.size(); ++i) {
@@ -67,14 +68,18 @@ ComparisonBatch comparison_batch(std::span<const Example* const> examples, const
   return {at::tensor(better, at::kLong), at::tensor(worse, at::kLong), at::tensor(weight, at::kFloat)};
 }
 
-bool has_strict_pair(const Example& example) { return !ranked_pairs(example.ranks).better.empty(); }
+bool has_strict_pair(const Example& example) {
+  return !ranked_pairs(example.ranks).better.empty();
+}
 
-std::vector<std::vector<const Example*>> micro_batches(const std::vector<const Example*>& batch, int64_t rows) {
+std::vector<std::vector<const Example*>> micro_batches(const std::vector<const Example*>& batch,
+                                                       int64_t rows) {
   if (rows <= 0) return {batch};
   std::vector<std::vector<const Example*>> pieces;
   for (size_t begin = 0; begin < batch.size(); begin += static_cast<size_t>(rows))
     pieces.emplace_back(batch.begin() + static_cast<std::ptrdiff_t>(begin),
-                        batch.begin() + static_cast<std::ptrdiff_t>(std::min(begin + static_cast<size_t>(rows), batch.size())));
+                        batch.begin() + static_cast<std::ptrdiff_t>(
+                                            std::min(begin + static_cast<size_t>(rows), batch.size())));
   return pieces;
 }
 

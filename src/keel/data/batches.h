@@ -1,5 +1,5 @@
-// Examples → forests with scored tokens, comparisons and weights. Weights come from the counts of the whole optimizer
-// batch, so the micro-batches' losses add up to the batch's, however it was split.
+// Examples → forests with scored tokens, comparisons and weights. Weights come from the counts of the whole
+// optimizer batch, so the micro-batches' losses add up to the batch's, however it was split.
 #pragma once
 
 #include "keel/data/examples.h"
@@ -10,12 +10,12 @@ namespace keel {
 /// A forest in which some tokens are scored: token tokens[i] is predicted from row from[i].
 struct LanguageBatch {
   Forest forest;
-  Tensor from, tokens;              // (S) int64
-  std::vector<int64_t> documents;   // (N) for dropout
+  Tensor from, tokens;             // (S) int64
+  std::vector<int64_t> documents;  // (N) for dropout
 };
 
-/// Every example is one segment. With `completion_only` the prompt's tokens are not scored; a text's first token
-/// never is.
+/// Every example is one segment. With `completion_only` the prompt's tokens are not scored; a text's first
+/// token never is.
 LanguageBatch language_batch(std::span<const Example* const> examples, bool completion_only);
 
 /// Scored tokens of one example under the same rule.
@@ -31,25 +31,28 @@ struct JudgedBatch {
 
 JudgedBatch judged_batch(std::span<const Example* const> examples);
 
-/// The strictly ordered pairs of one prompt's K ranked completions, as indices 0 .. K-1 (ranks: 1 is best, equal
-/// numbers tie and give no pair).
+/// The strictly ordered pairs of one prompt's K ranked completions, as indices 0 .. K-1 (ranks: 1 is best,
+/// equal numbers tie and give no pair).
 struct RankedPairs {
   std::vector<int64_t> better, worse;
 };
 RankedPairs ranked_pairs(std::span<const int64_t> ranks);
 
-/// The pairs of a batch's rankings as indices among its R completions, with weight 1 / (pairs of the prompt) / prompts.
+/// The pairs of a batch's rankings as indices among its R completions, with weight 1 / (pairs of the prompt)
+/// / prompts.
 struct ComparisonBatch {
   Tensor better, worse;  // (P) int64
   Tensor weight;         // (P) float32
 };
 
 /// `prompts`: examples with at least one strict pair in the whole optimizer batch.
-ComparisonBatch comparison_batch(std::span<const Example* const> examples, const JudgedBatch& judged, int64_t prompts);
+ComparisonBatch comparison_batch(std::span<const Example* const> examples, const JudgedBatch& judged,
+                                 int64_t prompts);
 
 bool has_strict_pair(const Example& example);
 
 /// Pieces of a batch of at most `rows` examples each (0: one piece).
-std::vector<std::vector<const Example*>> micro_batches(const std::vector<const Example*>& batch, int64_t rows);
+std::vector<std::vector<const Example*>> micro_batches(const std::vector<const Example*>& batch,
+                                                       int64_t rows);
 
 }  // namespace keel

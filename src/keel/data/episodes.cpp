@@ -2,7 +2,8 @@
 
 namespace keel {
 
-EpisodeBatch episode_batch(std::span<const Episode* const> episodes, const std::function<bool(const Episode&)>& after_end) {
+EpisodeBatch episode_batch(std::span<const Episode* const> episodes,
+                           const std::function<bool(const Episode&)>& after_end) {
   ForestBuilder builder;
   EpisodeBatch batch;
   std::vector<int64_t> from, tokens, state_rows, token_states;
@@ -37,7 +38,8 @@ EpisodeBatch episode_batch(std::span<const Episode* const> episodes, const std::
 Tensor range_indices(const std::vector<int64_t>& offsets, std::span<const int64_t> chosen) {
   std::vector<int64_t> indices;
   for (const int64_t i : chosen)
-    for (int64_t at = offsets[static_cast<size_t>(i)]; at < offsets[static_cast<size_t>(i) + 1]; ++at) indices.push_back(at);
+    for (int64_t at = offsets[static_cast<size_t>(i)]; at < offsets[static_cast<size_t>(i) + 1]; ++at)
+      indices.push_back(at);
   return at::tensor(indices, at::kLong);
 }
 

@@ -9,7 +9,9 @@
 namespace keel {
 namespace {
 
-std::string place(const RowFile& file, const Row& row) { return file.path + ":" + std::to_string(row.line); }
+std::string place(const RowFile& file, const Row& row) {
+  return file.path + ":" + std::to_string(row.line);
+}
 
 const Tokenizer& need(const Tokenizer* tokenizer, const std::string& where) {
   if (tokenizer == nullptr)
@@ -20,7 +22,8 @@ const Tokenizer& need(const Tokenizer* tokenizer, const std::string& where) {
 void check_ids(const std::vector<int64_t>& ids, int64_t vocabulary, const std::string& where) {
   for (const int64_t id : ids)
     if (id < 0 || id >= vocabulary)
-      throw Error(where, "expected ids below the vocabulary of " + std::to_string(vocabulary) + ", got " + std::to_string(id));
+      throw Error(where, "expected ids below the vocabulary of " + std::to_string(vocabulary) + ", got " +
+                             std::to_string(id));
 }
 
 // A completion's ids; a text's own when the row has no prompt.
@@ -42,7 +45,8 @@ Example encode_row(const RowFile& file, const Row& row, const Tokenizer* tokeniz
   for (const Passage& passage : row.completions) {
     example.completions.push_back(completion_ids(passage, row.has_prompt, tokenizer, options, where));
     check_ids(example.completions.back(), vocabulary, where);
-    if (example.completions.back().empty()) throw Error(where, "expected a completion of at least one token, got none");
+    if (example.completions.back().empty())
+      throw Error(where, "expected a completion of at least one token, got none");
   }
   example.ranks = row.ranks;
   example.label = row.label;
@@ -56,7 +60,8 @@ std::vector<Example> split_document(const Example& example, int64_t max_length) 
   for (size_t begin = 0; begin < ids.size(); begin += static_cast<size_t>(max_length)) {
     Example part;
     const size_t end = std::min(begin + static_cast<size_t>(max_length), ids.size());
-    part.completions = {{ids.begin() + static_cast<std::ptrdiff_t>(begin), ids.begin() + static_cast<std::ptrdiff_t>(end)}};
+    part.completions = {
+        {ids.begin() + static_cast<std::ptrdiff_t>(begin), ids.begin() + static_cast<std::ptrdiff_t>(end)}};
     if (end - begin > 1) parts.push_back(std::move(part));  // one token predicts nothing
   }
   return parts;
@@ -93,7 +98,8 @@ int64_t Example::longest() const {
   return static_cast<int64_t>(prompt.size() + longest);
 }
 
-std::vector<int64_t> encode_prompt(const Passage& prompt, const Tokenizer* tokenizer, const std::string& where) {
+std::vector<int64_t> encode_prompt(const Passage& prompt, const Tokenizer* tokenizer,
+                                   const std::string& where) {
   std::vector<int64_t> ids = prompt.has_ids ? prompt.ids : need(tokenizer, where).encode(prompt.text);
   if (ids.empty()) throw Error(where, "expected a prompt of at least one token, got an empty one");
   return ids;
@@ -116,8 +122,9 @@ std::vector<int64_t> DataOrder::batch(int64_t step) const {
   for (int64_t i = 0; i < batch_size_; ++i) {
     const int64_t position = step * batch_size_ + i, epoch = position / size_;
     if (limit_ > 0 && position >= limit_) break;
-    indices.push_back(shuffle_ ? KeyedPermutation(seed_, static_cast<uint32_t>(epoch), size_)(position % size_)
-                               : position % size_);
+    indices.push_back(shuffle_
+                          ? KeyedPermutation(seed_, static_cast<uint32_t>(epoch), size_)(position % size_)
+                          : position % size_);
   }
   return indices;
 }

@@ -1,7 +1,8 @@
 // Typed rows → token ids, under one rule for where a text begins and ends.
 //
-// Boundaries are "separate", as generation sees them: the prompt's ids with its special tokens, then the completion's
-// ids without any and without a dummy prefix space, then the end-of-text id. A row that carries ids is taken as it is.
+// Boundaries are "separate", as generation sees them: the prompt's ids with its special tokens, then the
+// completion's ids without any and without a dummy prefix space, then the end-of-text id. A row that carries
+// ids is taken as it is.
 #pragma once
 
 #include <optional>
@@ -45,13 +46,15 @@ struct ExampleSet {
 
 /// `tokenizer` may be null when every row carries ids.
 /// Errors: [file:line] a text without a tokenizer, ids beyond the vocabulary, a prompt that leaves no room.
-ExampleSet encode_rows(const RowFile& file, const Tokenizer* tokenizer, int64_t vocabulary, const EncodeOptions& options);
+ExampleSet encode_rows(const RowFile& file, const Tokenizer* tokenizer, int64_t vocabulary,
+                       const EncodeOptions& options);
 
 /// The ids of one prompt, for generation.
-std::vector<int64_t> encode_prompt(const Passage& prompt, const Tokenizer* tokenizer, const std::string& where);
+std::vector<int64_t> encode_prompt(const Passage& prompt, const Tokenizer* tokenizer,
+                                   const std::string& where);
 
-/// Which examples a step sees: a keyed permutation of the data for each epoch, so a position is one integer and
-/// nothing needs saving. `positions` beyond epochs x size (when limited) are left out.
+/// Which examples a step sees: a keyed permutation of the data for each epoch, so a position is one integer
+/// and nothing needs saving. `positions` beyond epochs x size (when limited) are left out.
 class DataOrder {
  public:
   DataOrder(int64_t size, int64_t batch_size, uint64_t seed, bool shuffle, int64_t limit = 0);

@@ -35,7 +35,8 @@ Tensor rotary_angles(const DecoderConfig& config) {
   for (int64_t i = 0; i < half; ++i) {
     const T exponent = static_cast<T>(2 * i) / static_cast<T>(config.head_size);
     const T frequency = 1 / std::pow(static_cast<T>(config.rotary_base), exponent);
-    frequencies.push_back(config.rotary_scaling ? scaled_frequency(frequency, *config.rotary_scaling) : frequency);
+    frequencies.push_back(config.rotary_scaling ? scaled_frequency(frequency, *config.rotary_scaling)
+                                                : frequency);
   }
   const Tensor row = at::tensor(frequencies);
   return at::arange(config.max_positions, row.options()).unsqueeze(1) * row.unsqueeze(0);
@@ -43,10 +44,14 @@ Tensor rotary_angles(const DecoderConfig& config) {
 
 Tensor activate(const Tensor& x, Activation activation) {
   switch (activation) {
-    case Activation::silu: return at::silu(x);
-    case Activation::gelu: return at::gelu(x);
-    case Activation::gelu_tanh: return at::gelu(x, "tanh");
-    case Activation::relu: return at::relu(x);
+    case Activation::silu:
+      return at::silu(x);
+    case Activation::gelu:
+      return at::gelu(x);
+    case Activation::gelu_tanh:
+      return at::gelu(x, "tanh");
+    case Activation::relu:
+      return at::relu(x);
   }
   throw std::logic_error("decoder: unknown activation");
 }
@@ -65,7 +70,8 @@ Decoder::Decoder(DecoderConfig config, std::vector<Parameter> parameters)
     learned_positions_ = take("positions").weight;
   } else {
     const auto type = embedding().scalar_type();
-    const Tensor angles = type == at::kDouble ? rotary_angles<double>(config_) : rotary_angles<float>(config_);
+    const Tensor angles =
+        type == at::kDouble ? rotary_angles<double>(config_) : rotary_angles<float>(config_);
     cos_ = angles.cos().to(type);
     sin_ = angles.sin().to(type);
   }
@@ -99,7 +105,8 @@ Tensor Decoder::normalize(const Tensor& x, const Linear& norm) const {
 
 // The two halves of each head turn together (the "rotate half" layout; Su et al. 2021, equation 34).
 Tensor Decoder::rotate(const Tensor& x, const Tensor& positions) const {
-  const Tensor cos = cos_.index_select(0, positions).unsqueeze(1), sin = sin_.index_select(0, positions).unsqueeze(1);
+  const Tensor cos = cos_.index_select(0, positions).unsqueeze(1),
+               sin = sin_.index_select(0, positions).unsqueeze(1);
   const int64_t half = config_.head_size / 2;
   const Tensor first = x.slice(-1, 0, half), second = x.slice(-1, half);
   return at::cat({first * cos - second * sin, second * cos + first * sin}, -1);
@@ -113,17 +120,18 @@ Tensor Decoder::attention(int64_t layer, const Tensor& x, const Tensor& position
                          .view({rows, queries + 2 * keys, config_.head_size});
   Tensor q_and_k = qkv.slice(1, 0, queries + keys);
   if (config_.positions == Positions::rotary) q_and_k = rotate(q_and_k, positions);
-  const Tensor out = attend(layer, q_and_k.slice(1, 0, queries), q_and_k.slice(1, queries), qkv.slice(1, queries + keys));
-  return linear(out.reshape({rows, queries * config_.head_size}), block.attention_out.weight, block.attention_out.bias,
-                precision);
+  const Tensor out =
+      attend(layer, q_and_k.slice(1, 0, queries), q_and_k.slice(1, queries), qkv.slice(1, queries + keys));
+  return linear(out.reshape({rows, queries * config_.head_size}), block.attention_out.weight,
+                block.attention_out.bias, precision);
 }
 
 Tensor Decoder::mlp(int64_t layer, const Tensor& x, Precision precision) const {
   const Block& block = blocks_[static_cast<size_t>(layer)];
   const Tensor up = linear(normalize(x, block.mlp_norm), block.up.weight, block.up.bias, precision);
-  const Tensor inner = config_.gated_mlp
-                           ? activate(up.slice(1, 0, config_.mlp), config_.activation) * up.slice(1, config_.mlp)
-                           : activate(up, config_.activation);
+  const Tensor inner =
+      config_.gated_mlp ? activate(up.slice(1, 0, config_.mlp), config_.activation) * up.slice(1, config_.mlp)
+                        : activate(up, config_.activation);
   return linear(inner, block.down.weight, block.down.bias, precision);
 }
 
@@ -151,7 +159,8 @@ Tensor ForestAttend::operator()(int64_t, const Tensor& q, const Tensor& k, const
   return forest_attention(q, k, v, segments_, scale_);
 }
 
-Tensor forest_hidden(const Decoder& decoder, const Forest& forest, Precision precision, const Dropout* dropout) {
+Tensor forest_hidden(const Decoder& decoder, const Forest& forest, Precision precision,
+                     const Dropout* dropout) {
   ForestAttend attend(forest.segments, decoder.config().head_size);
   return decoder.forward(forest.tokens, forest.positions, attend, precision, dropout);
 }

@@ -1,5 +1,6 @@
-// The one decoder of all families: a stack of pre-norm blocks, written against a small set of tensor operations.
-// Training and decoding run this same code with two implementations of Attend: over a forest, and over a cache.
+// The one decoder of all families: a stack of pre-norm blocks, written against a small set of tensor
+// operations. Training and decoding run this same code with two implementations of Attend: over a forest, and
+// over a cache.
 #pragma once
 
 #include "keel/models/decoder_config.h"
@@ -9,7 +10,8 @@
 
 namespace keel {
 
-/// A named tensor of a model. Those of two or more dimensions decay under weight decay; norms and biases do not.
+/// A named tensor of a model. Those of two or more dimensions decay under weight decay; norms and biases do
+/// not.
 struct Parameter {
   std::string name;
   Tensor value;
@@ -22,8 +24,9 @@ struct Attend {
   virtual Tensor operator()(int64_t layer, const Tensor& q, const Tensor& k, const Tensor& v) = 0;
 };
 
-/// Dropout of the embeddings and of what each block adds to the residual stream (Vaswani et al. 2017, section 5.4).
-/// Masks are keyed by (seed, step, document, position, layer), so packing and micro-batches change nothing.
+/// Dropout of the embeddings and of what each block adds to the residual stream (Vaswani et al. 2017,
+/// section 5.4). Masks are keyed by (seed, step, document, position, layer), so packing and micro-batches
+/// change nothing.
 struct Dropout {
   double rate = 0;
   uint64_t seed = 0;
@@ -55,7 +58,8 @@ class Decoder {
 
   Linear take(const std::string& name) const;
   Tensor normalize(const Tensor& x, const Linear& norm) const;
-  Tensor attention(int64_t layer, const Tensor& x, const Tensor& positions, Attend& attend, Precision precision) const;
+  Tensor attention(int64_t layer, const Tensor& x, const Tensor& positions, Attend& attend,
+                   Precision precision) const;
   Tensor mlp(int64_t layer, const Tensor& x, Precision precision) const;
   Tensor rotate(const Tensor& x, const Tensor& positions) const;
   void check_inputs(const Tensor& tokens, const Tensor& positions) const;

@@ -1,4 +1,5 @@
-// What a decoder is made of. One decoder serves every family; families.cpp fills this from a Hugging Face config.
+// What a decoder is made of. One decoder serves every family; families.cpp fills this from a Hugging Face
+// config.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +11,8 @@ enum class Norm { rms, layer };
 enum class Positions { rotary, learned };
 enum class Activation { silu, gelu, gelu_tanh, relu };
 
-/// Llama 3.1's stretching of the low rotary frequencies (Grattafiori et al. 2024, section 3.4.1 and its released
-/// code): wavelengths above original_positions / low_factor are divided by factor, those below
+/// Llama 3.1's stretching of the low rotary frequencies (Grattafiori et al. 2024, section 3.4.1 and its
+/// released code): wavelengths above original_positions / low_factor are divided by factor, those below
 /// original_positions / high_factor kept, the ones between blended.
 struct RotaryScaling {
   double factor = 1, low_factor = 1, high_factor = 4;

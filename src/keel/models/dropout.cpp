@@ -19,10 +19,10 @@ Tensor apply_dropout(const Tensor& x, const Dropout& dropout, const Tensor& posi
   at::parallel_for(0, rows, 16, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row)
       for (int64_t at = 0; at < width; at += 4) {  // one draw serves four elements
-        const auto draw = philox({dropout.seed, Stream::dropout, dropout.step,
-                                  static_cast<uint32_t>(dropout.documents[static_cast<size_t>(row)]),
-                                  static_cast<uint32_t>(position[row]),
-                                  static_cast<uint32_t>(site * 65536 + at / 4)});
+        const auto draw =
+            philox({dropout.seed, Stream::dropout, dropout.step,
+                    static_cast<uint32_t>(dropout.documents[static_cast<size_t>(row)]),
+                    static_cast<uint32_t>(position[row]), static_cast<uint32_t>(site * 65536 + at / 4)});
         for (int64_t i = at; i < std::min(at + 4, width); ++i)
           values[row * width + i] = draw[static_cast<size_t>(i - at)] < threshold ? 0.0F : kept;
       }

@@ -31,7 +31,8 @@ std::string activation_name(Activation activation) {
 std::optional<RotaryScaling> read_scaling(const Json& config, const std::string& where) {
   const auto found = config.find("rope_scaling");
   if (found == config.end() || found->is_null()) return std::nullopt;
-  const auto type = json_get<std::string>(*found, "rope_type", json_get<std::string>(*found, "type", "", where), where);
+  const auto type =
+      json_get<std::string>(*found, "rope_type", json_get<std::string>(*found, "type", "", where), where);
   if (type == "default") return std::nullopt;
   if (type != "llama3") throw Error(where, "expected rope_scaling of type llama3 or none, got " + type);
   RotaryScaling scaling;
@@ -75,8 +76,10 @@ DecoderConfig read_qwen2(const Json& config, const std::string& where) {
 
 DecoderConfig read_gpt2(const Json& config, const std::string& where) {
   for (const char* name : {"scale_attn_by_inverse_layer_idx", "add_cross_attention"})
-    if (json_get<bool>(config, name, false, where)) throw Error(where, std::string("expected ") + name + " false");
-  if (!json_get<bool>(config, "scale_attn_weights", true, where)) throw Error(where, "expected scale_attn_weights true");
+    if (json_get<bool>(config, name, false, where))
+      throw Error(where, std::string("expected ") + name + " false");
+  if (!json_get<bool>(config, "scale_attn_weights", true, where))
+    throw Error(where, "expected scale_attn_weights true");
   DecoderConfig c;
   c.vocabulary = size_member(config, "vocab_size", 50257, where);
   c.hidden = size_member(config, "n_embd", 768, where);
@@ -88,7 +91,8 @@ DecoderConfig read_gpt2(const Json& config, const std::string& where) {
   c.norm = Norm::layer;
   c.norm_epsilon = json_get<double>(config, "layer_norm_epsilon", 1e-5, where);
   c.positions = Positions::learned;
-  c.activation = activation_named(json_get<std::string>(config, "activation_function", "gelu_new", where), where);
+  c.activation =
+      activation_named(json_get<std::string>(config, "activation_function", "gelu_new", where), where);
   c.gated_mlp = false;
   c.qkv_bias = c.attention_out_bias = c.mlp_bias = true;
   c.tied_head = json_get<bool>(config, "tie_word_embeddings", true, where);
@@ -149,15 +153,16 @@ Json write_gpt2(const DecoderConfig& c) {
           {"initializer_range", c.initializer_range}};
 }
 
-void add_norm(std::vector<ParameterSpec>& specs, const DecoderConfig& c, const std::string& name, const std::string& source) {
+void add_norm(std::vector<ParameterSpec>& specs, const DecoderConfig& c, const std::string& name,
+              const std::string& source) {
   specs.push_back({name + ".weight", {c.hidden}, {{source + ".weight", c.hidden}}, Initial::ones});
   if (c.norm == Norm::layer)
     specs.push_back({name + ".bias", {c.hidden}, {{source + ".bias", c.hidden}}, Initial::zeros});
 }
 
 // A linear layer whose rows come from one or more stored ones.
-void add_linear(std::vector<ParameterSpec>& specs, const std::string& name, int64_t in, std::vector<Source> parts, bool bias,
-                Initial initial = Initial::normal) {
+void add_linear(std::vector<ParameterSpec>& specs, const std::string& name, int64_t in,
+                std::vector<Source> parts, bool bias, Initial initial = Initial::normal) {
   int64_t out = 0;
   ParameterSpec weight{name + ".weight", {}, {}, initial}, shift{name + ".bias", {}, {}, Initial::zeros};
   for (const Source& part : parts) {
@@ -180,12 +185,15 @@ std::vector<ParameterSpec> llama_parameters(const DecoderConfig& c) {
     const std::string attention = theirs + "self_attn.", mlp = theirs + "mlp.";
     add_norm(specs, c, ours + "attention_norm", theirs + "input_layernorm");
     add_linear(specs, ours + "qkv", c.hidden,
-               {{attention + "q_proj", queries}, {attention + "k_proj", keys}, {attention + "v_proj", keys}}, c.qkv_bias);
-    add_linear(specs, ours + "attention_out", queries, {{attention + "o_proj", c.hidden}}, c.attention_out_bias,
-               Initial::normal_residual);
+               {{attention + "q_proj", queries}, {attention + "k_proj", keys}, {attention + "v_proj", keys}},
+               c.qkv_bias);
+    add_linear(specs, ours + "attention_out", queries, {{attention + "o_proj", c.hidden}},
+               c.attention_out_bias, Initial::normal_residual);
     add_norm(specs, c, ours + "mlp_norm", theirs + "post_attention_layernorm");
-    add_linear(specs, ours + "up", c.hidden, {{mlp + "gate_proj", c.mlp}, {mlp + "up_proj", c.mlp}}, c.mlp_bias);
-    add_linear(specs, ours + "down", c.mlp, {{mlp + "down_proj", c.hidden}}, c.mlp_bias, Initial::normal_residual);
+    add_linear(specs, ours + "up", c.hidden, {{mlp + "gate_proj", c.mlp}, {mlp + "up_proj", c.mlp}},
+               c.mlp_bias);
+    add_linear(specs, ours + "down", c.mlp, {{mlp + "down_proj", c.hidden}}, c.mlp_bias,
+               Initial::normal_residual);
   }
   add_norm(specs, c, "norm", "model.norm");
   return specs;
@@ -204,7 +212,8 @@ std::vector<ParameterSpec> gpt2_parameters(const DecoderConfig& c) {
                Initial::normal_residual);
     add_norm(specs, c, ours + "mlp_norm", theirs + "ln_2");
     add_linear(specs, ours + "up", c.hidden, {{theirs + "mlp.c_fc", c.mlp, true}}, true);
-    add_linear(specs, ours + "down", c.mlp, {{theirs + "mlp.c_proj", c.hidden, true}}, true, Initial::normal_residual);
+    add_linear(specs, ours + "down", c.mlp, {{theirs + "mlp.c_proj", c.hidden, true}}, true,
+               Initial::normal_residual);
   }
   add_norm(specs, c, "norm", "transformer.ln_f");
   return specs;
@@ -241,7 +250,8 @@ std::vector<ParameterSpec> parameter_specs(const Family& family, const DecoderCo
                                            int64_t labels) {
   std::vector<ParameterSpec> specs = family.parameters(config);
   if (head == HeadKind::language && !config.tied_head)
-    specs.push_back({"head.weight", {config.vocabulary, config.hidden}, {{"lm_head.weight", config.vocabulary}}});
+    specs.push_back(
+        {"head.weight", {config.vocabulary, config.hidden}, {{"lm_head.weight", config.vocabulary}}});
   if (head == HeadKind::scalar)
     specs.push_back({"head.weight", {labels, config.hidden}, {{"score.weight", labels}}});
   return specs;
@@ -254,8 +264,8 @@ void check_config(const DecoderConfig& c, const std::string& where) {
   if (c.positions == Positions::rotary && c.head_size % 2 != 0)
     throw Error(where, "expected an even head size for rotary positions, got " + std::to_string(c.head_size));
   if (c.positions == Positions::learned && c.heads * c.head_size != c.hidden)
-    throw Error(where, "expected the hidden size a multiple of heads, got " + std::to_string(c.hidden) + " and " +
-                           std::to_string(c.heads));
+    throw Error(where, "expected the hidden size a multiple of heads, got " + std::to_string(c.hidden) +
+                           " and " + std::to_string(c.heads));
 }
 
 }  // namespace keel

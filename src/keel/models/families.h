@@ -22,7 +22,8 @@ struct Source {
 
 enum class Initial { normal, normal_residual, zeros, ones };
 
-/// One parameter of the decoder and where it is stored. Its rows are those of its sources, one after the other.
+/// One parameter of the decoder and where it is stored. Its rows are those of its sources, one after the
+/// other.
 struct ParameterSpec {
   std::string name;  // "layers.0.qkv.weight"
   std::vector<int64_t> shape;

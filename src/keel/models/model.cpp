@@ -11,8 +11,9 @@ void fill_normal(const Tensor& values, double deviation, uint64_t seed, uint32_t
   float* data = values.data_ptr<float>();
   at::parallel_for(0, values.numel(), 4096, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
-      data[i] = static_cast<float>(deviation * normal({seed, Stream::initial_weights, parameter, 0,
-                                                       static_cast<uint32_t>(i >> 32), static_cast<uint32_t>(i)}));
+      data[i] =
+          static_cast<float>(deviation * normal({seed, Stream::initial_weights, parameter, 0,
+                                                 static_cast<uint32_t>(i >> 32), static_cast<uint32_t>(i)}));
   });
 }
 
@@ -21,7 +22,8 @@ Tensor initial_value(const ParameterSpec& spec, const DecoderConfig& config, uin
   Tensor value = at::zeros(spec.shape, at::kFloat);
   if (spec.initial == Initial::zeros) return value;
   double deviation = config.initializer_range;
-  if (spec.initial == Initial::normal_residual) deviation /= std::sqrt(2.0 * static_cast<double>(config.layers));
+  if (spec.initial == Initial::normal_residual)
+    deviation /= std::sqrt(2.0 * static_cast<double>(config.layers));
   fill_normal(value, deviation, seed, index);
   return value;
 }
@@ -36,7 +38,8 @@ std::vector<Parameter> cloned(const std::vector<Parameter>& parameters) {
 
 std::vector<Parameter> Model::parameters() const {
   std::vector<Parameter> all = decoder.parameters();
-  if (head.weight.defined() && !head.weight.is_same(decoder.embedding())) all.push_back({"head.weight", head.weight});
+  if (head.weight.defined() && !head.weight.is_same(decoder.embedding()))
+    all.push_back({"head.weight", head.weight});
   return all;
 }
 
@@ -50,14 +53,17 @@ void set_trainable(const Model& model, bool trainable) {
   for (const Parameter& parameter : model.parameters()) parameter.value.set_requires_grad(trainable);
 }
 
-Role role_of(const Model& model) { return {&model.decoder, &model.head, model.precision}; }
+Role role_of(const Model& model) {
+  return {&model.decoder, &model.head, model.precision};
+}
 
 std::vector<Tensor> forward(const Forest& forest, std::span<const Role> roles, const Dropout* dropout) {
   std::vector<Tensor> hidden;
   for (size_t i = 0; i < roles.size(); ++i) {
     size_t same = 0;
     while (roles[same].trunk != roles[i].trunk) ++same;
-    hidden.push_back(same < i ? hidden[same] : forest_hidden(*roles[i].trunk, forest, roles[i].precision, dropout));
+    hidden.push_back(same < i ? hidden[same]
+                              : forest_hidden(*roles[i].trunk, forest, roles[i].precision, dropout));
   }
   return hidden;
 }
@@ -88,7 +94,7 @@ Model clone_model(const Model& source) {
   Decoder decoder(source.config(), cloned(source.decoder.parameters()));
   Head head = source.head;
   head.weight = source.head.weight.is_same(source.decoder.embedding()) ? decoder.embedding()
-                                                                      : source.head.weight.detach().clone();
+                                                                       : source.head.weight.detach().clone();
   return {source.family, source.config_json, std::move(decoder), head, source.folder, source.precision};
 }
 
@@ -106,7 +112,8 @@ Model new_model(const Family& family, const DecoderConfig& config, HeadKind kind
   }
   Decoder decoder(config, std::move(parameters));
   if (!head_weight.defined()) head_weight = decoder.embedding();
-  return {&family, family.write(config), std::move(decoder), {kind, head_weight, 0, 0}, {}, Precision::float32};
+  return {&family, family.write(config), std::move(decoder), {kind, head_weight, 0, 0},
+          {},      Precision::float32};
 }
 
 }  // namespace keel

@@ -8,11 +8,12 @@
 
 namespace keel {
 
-/// What the last hidden state is projected on: (vocabulary, hidden) for language, (labels, hidden) for scalar.
+/// What the last hidden state is projected on: (vocabulary, hidden) for language, (labels, hidden) for
+/// scalar.
 struct Head {
   HeadKind kind = HeadKind::language;
   Tensor weight;
-  double shift = 0;         // added to a scalar head's output: the reward's normalisation
+  double shift = 0;          // added to a scalar head's output: the reward's normalisation
   int64_t reward_label = 0;  // the row whose logit is the reward; the positive class of a classifier
 };
 
@@ -43,7 +44,8 @@ struct Role {
 Role role_of(const Model& model);
 
 /// The hidden states (N, hidden) of each role over one forest; one pass for each distinct trunk.
-std::vector<Tensor> forward(const Forest& forest, std::span<const Role> roles, const Dropout* dropout = nullptr);
+std::vector<Tensor> forward(const Forest& forest, std::span<const Role> roles,
+                            const Dropout* dropout = nullptr);
 
 /// Log-probability and entropy of tokens[i] predicted from row from[i]. from, tokens: (S) int64.
 LogProbs language_logprobs(const Role& role, const Tensor& hidden, const Tensor& from, const Tensor& tokens,
@@ -52,15 +54,16 @@ LogProbs language_logprobs(const Role& role, const Tensor& hidden, const Tensor&
 /// The scalar head's output at some rows, its shift included: (S). rows: (S) int64.
 Tensor scalar_values(const Role& role, const Tensor& hidden, const Tensor& rows);
 
-/// A copy of `source`'s trunk (or the trunk itself when `share`) with a new scalar head of one label, drawn from
-/// N(0, 1 / (hidden + 1)) (Ziegler et al. 2019, section 2.1 and its code).
+/// A copy of `source`'s trunk (or the trunk itself when `share`) with a new scalar head of one label, drawn
+/// from N(0, 1 / (hidden + 1)) (Ziegler et al. 2019, section 2.1 and its code).
 Model with_scalar_head(const Model& source, uint64_t seed);
 
 /// A deep copy: no tensor is shared.
 Model clone_model(const Model& source);
 
 /// A new model with weights drawn from N(0, initializer_range), the residual projections divided by
-/// sqrt(2 layers) (Radford et al. 2019, section 2.3). Every element is a function of (seed, parameter, index).
+/// sqrt(2 layers) (Radford et al. 2019, section 2.3). Every element is a function of (seed, parameter,
+/// index).
 Model new_model(const Family& family, const DecoderConfig& config, HeadKind head, uint64_t seed);
 
 }  // namespace keel

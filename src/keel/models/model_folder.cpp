@@ -14,9 +14,9 @@ namespace {
 namespace fs = std::filesystem;
 
 // Files that make up a tokenizer; copied beside every model that Keel writes.
-constexpr const char* kTokenizerFiles[] = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-                                           "vocab.json",     "merges.txt",            "added_tokens.json",
-                                           "chat_template.jinja"};
+constexpr const char* kTokenizerFiles[] = {
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json",
+    "merges.txt",     "added_tokens.json",     "chat_template.jinja"};
 
 struct StoredTensors {
   std::vector<std::unique_ptr<SafetensorsFile>> files;
@@ -28,8 +28,9 @@ std::set<std::string> shard_names(const fs::path& folder) {
   if (fs::exists(folder / "model.safetensors")) return {"model.safetensors"};
   if (!fs::exists(index)) {
     const bool pickle = fs::exists(folder / "pytorch_model.bin");
-    throw Error(folder.string(), pickle ? "expected model.safetensors, got a pickle file, which can run code: convert it first"
-                                        : "expected model.safetensors, got no weights in this folder");
+    throw Error(folder.string(),
+                pickle ? "expected model.safetensors, got a pickle file, which can run code: convert it first"
+                       : "expected model.safetensors, got no weights in this folder");
   }
   std::set<std::string> names;
   const Json weights = json_get<Json>(read_json(index), "weight_map", Json::object(), index.string());
@@ -65,14 +66,16 @@ at::ScalarType scalar_type(const std::string& dtype, const std::string& where) {
   static const std::map<std::string, at::ScalarType> types = {
       {"F64", at::kDouble}, {"F32", at::kFloat}, {"F16", at::kHalf}, {"BF16", at::kBFloat16}};
   const auto found = types.find(dtype);
-  if (found == types.end()) throw Error(where, "expected weights of dtype F32, BF16, F16 or F64, got " + dtype);
+  if (found == types.end())
+    throw Error(where, "expected weights of dtype F32, BF16, F16 or F64, got " + dtype);
   return found->second;
 }
 
 Tensor to_tensor(const TensorBytes& stored, at::ScalarType type, const std::string& where) {
   const at::ScalarType source = scalar_type(stored.dtype, where);
   // from_blob does not write; safetensors are little-endian, as are the machines that libtorch runs on.
-  const Tensor view = at::from_blob(const_cast<std::byte*>(stored.bytes.data()), stored.shape, at::TensorOptions(source));
+  const Tensor view =
+      at::from_blob(const_cast<std::byte*>(stored.bytes.data()), stored.shape, at::TensorOptions(source));
   Tensor value = view.to(type, /*non_blocking=*/false, /*copy=*/true);
   if (!value.isfinite().all().item().toBool())
     throw Error(where, "expected finite weights, got NaN or infinity: the model is damaged");
@@ -80,8 +83,8 @@ Tensor to_tensor(const TensorBytes& stored, at::ScalarType type, const std::stri
 }
 
 // A parameter is put together from its sources' rows.
-Tensor assemble(const ParameterSpec& spec, const StoredTensors& stored, const Family& family, at::ScalarType type,
-                const std::string& path) {
+Tensor assemble(const ParameterSpec& spec, const StoredTensors& stored, const Family& family,
+                at::ScalarType type, const std::string& path) {
   std::vector<Tensor> parts;
   for (const Source& source : spec.sources) {
     const std::string where = path + ": " + source.name;
@@ -91,7 +94,8 @@ Tensor assemble(const ParameterSpec& spec, const StoredTensors& stored, const Fa
     shape[0] = source.rows;
     if (source.transposed) std::swap(shape[0], shape[1]);
     if (bytes->shape != shape)
-      throw Error(where, "expected shape " + Json(shape).dump() + " from config.json, got " + Json(bytes->shape).dump());
+      throw Error(where, "expected shape " + Json(shape).dump() + " from config.json, got " +
+                             Json(bytes->shape).dump());
     const Tensor value = to_tensor(*bytes, type, where);
     parts.push_back(source.transposed ? value.t() : value);
   }
@@ -108,19 +112,23 @@ HeadKind head_kind(const Json& config, const StoredTensors& stored) {
 
 int64_t label_count(const StoredTensors& stored, const std::string& path) {
   const auto found = stored.by_name.find("score.weight");
-  if (found == stored.by_name.end()) throw Error(path + ": score.weight", "expected this tensor of a classifier, got none");
+  if (found == stored.by_name.end())
+    throw Error(path + ": score.weight", "expected this tensor of a classifier, got none");
   return found->second->shape.empty() ? 0 : found->second->shape[0];
 }
 
 // One label: its logit is the reward. Two: the positive class's, by its name in id2label, else the second.
 int64_t reward_label(const Json& config, int64_t labels, const std::string& path) {
   if (labels == 1) return 0;
-  if (labels != 2) throw Error(path, "expected a reward model of one or two labels, got " + std::to_string(labels));
+  if (labels != 2)
+    throw Error(path, "expected a reward model of one or two labels, got " + std::to_string(labels));
   const Json names = json_get<Json>(config, "id2label", Json::object(), path);
   for (const auto& [index, name] : names.items()) {
     std::string lower = name.is_string() ? name.get<std::string>() : "";
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
-    if (lower == "positive" || lower == "pos" || lower == "good" || lower == "chosen") return index == "0" ? 0 : 1;
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](unsigned char c) { return std::tolower(c); });
+    if (lower == "positive" || lower == "pos" || lower == "good" || lower == "chosen")
+      return index == "0" ? 0 : 1;
   }
   return 1;
 }
@@ -146,7 +154,8 @@ void write_config(const Model& model, const fs::path& folder) {
       names[std::to_string(label)] = name;
       ids[name] = label;
     }
-    if (model.head.weight.size(0) == 1 || !config.contains("id2label")) config["id2label"] = names, config["label2id"] = ids;
+    if (model.head.weight.size(0) == 1 || !config.contains("id2label"))
+      config["id2label"] = names, config["label2id"] = ids;
     if (json_get<Json>(config, "pad_token_id", nullptr, "config.json").is_null())
       config["pad_token_id"] = end_ids(model).empty() ? 0 : end_ids(model).front();
     if (model.head.shift != 0) config["keel_reward_shift"] = model.head.shift;
@@ -206,7 +215,9 @@ void save_model(const Model& model, const fs::path& folder) {
   collect_tensors(model, tensors);
   std::vector<TensorBytes> bytes;
   for (const auto& [name, value] : tensors)
-    bytes.push_back({name, value.scalar_type() == at::kDouble ? "F64" : "F32", value.sizes().vec(),
+    bytes.push_back({name,
+                     value.scalar_type() == at::kDouble ? "F64" : "F32",
+                     value.sizes().vec(),
                      {static_cast<const std::byte*>(value.const_data_ptr()), value.nbytes()}});
   write_safetensors(folder / "model.safetensors", bytes);
   for (const char* name : {"generation_config.json"})

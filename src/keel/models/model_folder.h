@@ -6,13 +6,13 @@
 
 namespace keel {
 
-/// Reads a model folder. Weights are float32 (float64 on request); the head follows from "architectures", or from the
-/// tensors when it is missing. A tied head may be stored under either name, or both.
-/// Errors: [folder/file] what is missing, of another shape or dtype, or not finite. Pickle files are never read.
+/// Reads a model folder. Weights are float32 (float64 on request); the head follows from "architectures", or
+/// from the tensors when it is missing. A tied head may be stored under either name, or both. Errors:
+/// [folder/file] what is missing, of another shape or dtype, or not finite. Pickle files are never read.
 Model load_model(const std::filesystem::path& folder, at::ScalarType type = at::kFloat);
 
-/// Writes a folder that transformers loads with equal logits and without a warning. `folder` must exist; the caller
-/// makes the whole appear at once (AtomicFolder).
+/// Writes a folder that transformers loads with equal logits and without a warning. `folder` must exist; the
+/// caller makes the whole appear at once (AtomicFolder).
 void save_model(const Model& model, const std::filesystem::path& folder);
 
 /// The token ids of config.json and generation_config.json that end a text; empty when neither names one.

@@ -43,8 +43,9 @@ void AdamW::step(double learning_rate) {
       steps.push_back(slot.steps);
     }
     if (!values.empty())
-      at::_fused_adamw_(values, grads, means, squares, {}, steps, learning_rate, options_.beta1, options_.beta2,
-                        decays ? options_.weight_decay : 0.0, options_.epsilon, /*amsgrad=*/false, /*maximize=*/false);
+      at::_fused_adamw_(values, grads, means, squares, {}, steps, learning_rate, options_.beta1,
+                        options_.beta2, decays ? options_.weight_decay : 0.0, options_.epsilon,
+                        /*amsgrad=*/false, /*maximize=*/false);
   }
 }
 

@@ -1,5 +1,5 @@
-// AdamW (Loshchilov and Hutter 2019, algorithm 2) over float32 or float64 masters, by ATen's fused step, with decay
-// groups: tensors of two or more dimensions decay, norms and biases do not (Parameter::decays).
+// AdamW (Loshchilov and Hutter 2019, algorithm 2) over float32 or float64 masters, by ATen's fused step, with
+// decay groups: tensors of two or more dimensions decay, norms and biases do not (Parameter::decays).
 #pragma once
 
 #include "keel/models/decoder.h"

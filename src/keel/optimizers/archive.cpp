@@ -21,12 +21,16 @@ void ArchiveWriter::operator()(const std::string& name, Tensor& value) {
   tensors_.emplace_back(name, value.detach().to(at::kCPU).contiguous());
 }
 
-void ArchiveWriter::operator()(const std::string& name, Json& value) { numbers_[name] = value; }
+void ArchiveWriter::operator()(const std::string& name, Json& value) {
+  numbers_[name] = value;
+}
 
 void ArchiveWriter::write(const std::filesystem::path& folder) const {
   std::vector<TensorBytes> bytes;
   for (const auto& [name, value] : tensors_)
-    bytes.push_back({name, dtype_of(value), value.sizes().vec(),
+    bytes.push_back({name,
+                     dtype_of(value),
+                     value.sizes().vec(),
                      {static_cast<const std::byte*>(value.const_data_ptr()), value.nbytes()}});
   write_safetensors(folder / "trainer.safetensors", bytes);
   write_file_atomically(folder / "trainer.json", json_text(numbers_, 2) + "\n");

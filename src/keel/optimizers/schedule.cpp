@@ -16,7 +16,8 @@ ScheduleKind schedule_named(const std::string& name) {
 }
 
 double Schedule::multiplier(int64_t step) const {
-  if (step < warmup_steps) return static_cast<double>(step) / static_cast<double>(std::max<int64_t>(1, warmup_steps));
+  if (step < warmup_steps)
+    return static_cast<double>(step) / static_cast<double>(std::max<int64_t>(1, warmup_steps));
   if (kind == ScheduleKind::constant) return 1;
   const auto span = static_cast<double>(std::max<int64_t>(1, total_steps - warmup_steps));
   const double progress = std::min(1.0, static_cast<double>(step - warmup_steps) / span);

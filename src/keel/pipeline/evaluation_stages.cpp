@@ -40,8 +40,8 @@ void run_perplexity(PerplexityOptions& o) {
   at::NoGradGuard no_grad;
   const Model model = open_model(o.model, o.precision);
   const auto tokenizer = load_tokenizer(o.model);
-  const ExampleSet set = open_examples(o.data, model, tokenizer ? &*tokenizer : nullptr, o.max_length, TooLong::truncate,
-                                       {RowKind::text, RowKind::completion});
+  const ExampleSet set = open_examples(o.data, model, tokenizer ? &*tokenizer : nullptr, o.max_length,
+                                       TooLong::truncate, {RowKind::text, RowKind::completion});
   const auto size = static_cast<int64_t>(set.examples.size());
   const DataOrder order(size, o.batch_size, 0, false, size);
   std::vector<double> row_means;
@@ -51,7 +51,8 @@ void run_perplexity(PerplexityOptions& o) {
     const auto batch = pick(set, order.batch(step));
     const LanguageBatch input = language_batch(batch, true);
     const Tensor hidden = forest_hidden(model.decoder, input.forest, model.precision);
-    const Tensor logp = language_logprobs(role_of(model), hidden, input.from, input.tokens).logp.to(at::kDouble);
+    const Tensor logp =
+        language_logprobs(role_of(model), hidden, input.from, input.tokens).logp.to(at::kDouble);
     int64_t begin = 0;
     for (const Example* example : batch) {
       const int64_t count = scored_tokens(*example, true);
@@ -64,8 +65,12 @@ void run_perplexity(PerplexityOptions& o) {
   }
   const double loss = sum / static_cast<double>(tokens);
   const Estimate rows = mean_estimate(row_means);
-  write_json(o.output, {{"loss", loss}, {"perplexity", std::exp(loss)}, {"tokens", tokens}, {"rows", size},
-                        {"row_mean_loss", rows.value}, {"row_mean_loss_standard_error", rows.standard_error}});
+  write_json(o.output, {{"loss", loss},
+                        {"perplexity", std::exp(loss)},
+                        {"tokens", tokens},
+                        {"rows", size},
+                        {"row_mean_loss", rows.value},
+                        {"row_mean_loss_standard_error", rows.standard_error}});
 }
 
 struct RewardAccuracyOptions : Options {
@@ -90,13 +95,16 @@ struct PolicyOptions : Options {
   std::string output;
 
   void visit(OptionVisitor& v) override {
-    v(&evaluation.arms, "arms", "Models to compare, each as name=samples.jsonl on the same prompts.", required_input());
+    v(&evaluation.arms, "arms", "Models to compare, each as name=samples.jsonl on the same prompts.",
+      required_input());
     v(&evaluation.before, "before", "The arm that the verdict starts from.", required());
     v(&evaluation.after, "after", "The arm that the verdict is about.", required());
     v(&evaluation.best_of_arm, "best_of_arm", "The arm whose samples best-of-n picks from; empty: none.");
     v(&evaluation.best_of, "best_of", "The n of the best-of-n arm.", at_least(2));
-    v(&evaluation.reward_model, "reward_model", "The proxy: the reward model that was optimised.", required_input());
-    v(&evaluation.shown_prompts, "shown_prompts", "Prompts whose samples are shown, chosen by seed.", at_least(0));
+    v(&evaluation.reward_model, "reward_model", "The proxy: the reward model that was optimised.",
+      required_input());
+    v(&evaluation.shown_prompts, "shown_prompts", "Prompts whose samples are shown, chosen by seed.",
+      at_least(0));
     v(&evaluation.seed, "seed", "Of the bootstraps and of the choice of shown prompts.", at_least(0));
     v(&output, "output", "Where the result goes.", required_output());
   }
@@ -132,22 +140,28 @@ std::vector<Json> read_metrics(const std::string& run) {
   return rows;
 }
 
-Curve curve_of(const std::vector<Json>& rows, const std::string& name, const std::string& unit, const std::string& note) {
+Curve curve_of(const std::vector<Json>& rows, const std::string& name, const std::string& unit,
+               const std::string& note) {
   Curve curve{name, unit, note, {}, {}};
   for (const Json& row : rows) {
     curve.steps.push_back(row["step"].get<double>());
-    curve.values.push_back(row.contains(name) && row[name].is_number() ? row[name].get<double>() : std::nan(""));
+    curve.values.push_back(row.contains(name) && row[name].is_number() ? row[name].get<double>()
+                                                                       : std::nan(""));
   }
   return curve;
 }
 
 void add_curves(const std::vector<Json>& rows, ReportData& data) {
   data.curves = {
-      curve_of(rows, "reward", "points", "Mean score by the reward model of each step's responses, penalties left out."),
-      curve_of(rows, "kl", "nats", "Mean over responses of the sum of log-ratios to the reference, before the step's updates."),
-      curve_of(rows, "value_loss", "", "Mean clipped squared error of the value, over the step's mini-batches."),
+      curve_of(rows, "reward", "points",
+               "Mean score by the reward model of each step's responses, penalties left out."),
+      curve_of(rows, "kl", "nats",
+               "Mean over responses of the sum of log-ratios to the reference, before the step's updates."),
+      curve_of(rows, "value_loss", "",
+               "Mean clipped squared error of the value, over the step's mini-batches."),
       curve_of(rows, "entropy", "nats", "Mean entropy of the next token, before the step's updates."),
-      curve_of(rows, "response_length", "tokens", "Mean length of the step's responses, the end-of-text token included."),
+      curve_of(rows, "response_length", "tokens",
+               "Mean length of the step's responses, the end-of-text token included."),
   };
 }
 
@@ -162,15 +176,18 @@ void add_path(const std::vector<Json>& rows, ReportData& data) {
       rewards.push_back(rows[i]["reward"].get<double>());
       kl += rows[i]["kl"].get<double>() / static_cast<double>(end - begin);
     }
-    data.ppo_frontier.push_back({"steps " + std::to_string(begin + 1) + "–" + std::to_string(end), kl, mean_estimate(rewards)});
+    data.ppo_frontier.push_back(
+        {"steps " + std::to_string(begin + 1) + "–" + std::to_string(end), kl, mean_estimate(rewards)});
   }
 }
 
 void add_stages(const std::string& path, ReportData& data) {
   if (path.empty() || !std::filesystem::exists(path)) return;
   for (const Json& stage : read_json(path)["stages"]) {
-    StageRecord record{stage["name"], stage["seconds"], json_get<uint64_t>(stage["options"], "seed", 0, path), stage["options"]};
-    for (const auto& [name, hash] : stage["inputs"].items()) record.hashes.emplace_back(name, hash.get<std::string>());
+    StageRecord record{stage["name"], stage["seconds"], json_get<uint64_t>(stage["options"], "seed", 0, path),
+                       stage["options"]};
+    for (const auto& [name, hash] : stage["inputs"].items())
+      record.hashes.emplace_back(name, hash.get<std::string>());
     data.stages.push_back(std::move(record));
   }
 }
@@ -185,12 +202,15 @@ void run_report(ReportOptions& o) {
   add_path(rows, data);
   add_stages(o.stages, data);
   data.permuted_labels = o.permuted_labels;
-  data.gold_judge = "The gold judge is a fixed rule over words (simulation/gold.h): the simulated annotators rank by it with noise; no training stage sees it.";
+  data.gold_judge =
+      "The gold judge is a fixed rule over words (simulation/gold.h): the simulated annotators rank by it "
+      "with noise; no training stage sees it.";
   const Json machine = machine_json();
   for (const auto& [name, value] : machine.items())
     data.facts.emplace_back(name, value.is_string() ? value.get<std::string>() : json_text(value));
   write_file_atomically(o.output, render_report(data));
-  write_file_atomically(std::filesystem::path(o.output).replace_extension(".json"), json_text(report_data_json(data), 2) + "\n");
+  write_file_atomically(std::filesystem::path(o.output).replace_extension(".json"),
+                        json_text(report_data_json(data), 2) + "\n");
   std::cout << judge(data.comparison).sentence << "\n";
 }
 
@@ -198,10 +218,24 @@ void run_report(ReportOptions& o) {
 
 std::vector<Stage> evaluation_stages() {
   return {
-      make_stage("eval perplexity", "Loss and perplexity of a language model on held-out rows.", &run_perplexity),
-      make_stage("eval reward", "Accuracy and calibration of a reward model on held-out rankings.", &run_reward_accuracy),
-      make_stage("eval policies", "Win rates, best-of-n and a verdict on models by their samples.", &run_policies),
-      make_stage("report", "One HTML page on a whole run: verdict, curves, win rates, samples, limits.", &run_report),
+      make_stage("eval perplexity", "Loss and perplexity of a language model on held-out rows.",
+                 "Token mean of the negative log-probability, its exponential, and the mean and standard "
+                 "error over rows.\n\n    keel eval perplexity --model runs/sft/final --data held-out.jsonl",
+                 &run_perplexity),
+      make_stage("eval reward", "Accuracy and calibration of a reward model on held-out rankings.",
+                 "Accuracy on strictly ordered pairs with Wilson's interval, and a reliability table.\n\n    "
+                 "keel eval reward --model runs/reward/final --data held-out-rankings.jsonl",
+                 &run_reward_accuracy),
+      make_stage("eval policies", "Win rates, best-of-n and a verdict on models by their samples.",
+                 "Every arm is a file of `keel sample` on the same prompts. Intervals are bootstraps over "
+                 "prompts.\n\n    keel eval policies --arms SFT=sft.jsonl PPO=ppo.jsonl --before SFT --after "
+                 "PPO --reward-model runs/reward/final --output evaluation.json",
+                 &run_policies),
+      make_stage("report", "One HTML page on a whole run: verdict, curves, win rates, samples, limits.",
+                 "The verdict's rule is fixed: improved only if the whole interval of the paired difference "
+                 "in gold score lies above 0. `report.json` beside it holds every number.\n\n    keel run "
+                 "--recipe recipes/demo.yaml",
+                 &run_report),
   };
 }
 

@@ -65,28 +65,37 @@ std::vector<SampledPrompt> read_samples(const std::string& path) {
   return prompts;
 }
 
-// The ids of a prompt's completions in the store. Run again after a stop, what is there already is found, not added.
-std::vector<int64_t> store_completions(feedback::Store& store, int64_t prompt, const SampledPrompt& sampled, const std::string& model) {
+// The ids of a prompt's completions in the store. Run again after a stop, what is there already is found, not
+// added.
+std::vector<int64_t> store_completions(feedback::Store& store, int64_t prompt, const SampledPrompt& sampled,
+                                       const std::string& model) {
   std::vector<int64_t> ids;
   for (const feedback::Completion& known : store.completions_of(prompt))
     if (known.model == model) ids.push_back(known.id);
   for (size_t i = ids.size(); i < sampled.rows.size(); ++i) {
     const SampledRow& row = sampled.rows[i];
-    ids.push_back(store.add_completion({.prompt = prompt, .passage = {.text = row.completion, .ids = row.tokens, .has_ids = true},
-                                        .model = model, .sampling = {{"finished", row.finished}}, .logps = row.logps}));
+    ids.push_back(
+        store.add_completion({.prompt = prompt,
+                              .passage = {.text = row.completion, .ids = row.tokens, .has_ids = true},
+                              .model = model,
+                              .sampling = {{"finished", row.finished}},
+                              .logps = row.logps}));
   }
   return ids;
 }
 
-std::vector<int64_t> ranks_for(const Annotator& annotator, const SampledPrompt& sampled, const AnnotateOptions& o, uint32_t index, uint32_t who) {
+std::vector<int64_t> ranks_for(const Annotator& annotator, const SampledPrompt& sampled,
+                               const AnnotateOptions& o, uint32_t index, uint32_t who) {
   std::vector<double> scores;
-  for (const SampledRow& row : sampled.rows) scores.push_back(gold(sampled.prompt, row.completion, row.finished));
+  for (const SampledRow& row : sampled.rows)
+    scores.push_back(gold(sampled.prompt, row.completion, row.finished));
   if (o.permute_labels) {
     const RandomKey key{static_cast<uint64_t>(o.seed), Stream::permuted_labels, 0, index, who};
     RandomSequence random(key);
     for (double& score : scores) score = random.uniform() * 100;
   }
-  const auto ranks = rank(annotator, scores, {.seed = static_cast<uint64_t>(o.seed), .prompt = index, .sample = who});
+  const auto ranks =
+      rank(annotator, scores, {.seed = static_cast<uint64_t>(o.seed), .prompt = index, .sample = who});
   return {ranks.begin(), ranks.end()};
 }
 
@@ -131,11 +140,17 @@ struct ImportOptions : Options {
 void run_import(ImportOptions& o) {
   const auto store = open_store(o.store, Access::create);
   std::optional<feedback::Annotator> otherwise;
-  if (!o.annotator.empty()) otherwise = feedback::Annotator{feedback::annotator_kind(o.kind, "--kind"), o.annotator};
+  if (!o.annotator.empty())
+    otherwise = feedback::Annotator{feedback::annotator_kind(o.kind, "--kind"), o.annotator};
   const feedback::ImportCounts counts = feedback::import_judgements(*store, o.data, otherwise);
   Json refused = Json::object();
   for (const auto& [reason, count] : counts.refused) refused[reason] = count;
-  std::cout << json_text({{"read", counts.read}, {"taken", counts.taken}, {"already_there", counts.already_there}, {"refused", refused}}, 2) << "\n";
+  std::cout << json_text({{"read", counts.read},
+                          {"taken", counts.taken},
+                          {"already_there", counts.already_there},
+                          {"refused", refused}},
+                         2)
+            << "\n";
 }
 
 struct ExportOptions : StoreOptions {
@@ -145,9 +160,11 @@ struct ExportOptions : StoreOptions {
 
   void visit(OptionVisitor& v) override {
     StoreOptions::visit(v);
-    v(&kinds, "kinds", "Whose judgements: they are never mixed in silence.", one_of({"human", "simulated", "ai", "all"}));
+    v(&kinds, "kinds", "Whose judgements: they are never mixed in silence.",
+      one_of({"human", "simulated", "ai", "all"}));
     v(&last_event, "last_event", "Judgements up to this event; 0: all there are.", at_least(0));
-    v(&held_out, "held_out", "A second file for a share of the prompts, kept apart for measuring.", {.writes = true});
+    v(&held_out, "held_out", "A second file for a share of the prompts, kept apart for measuring.",
+      {.writes = true});
     v(&held_out_share, "held_out_share", "That share.", within(0, 1));
     v(&seed, "seed", "Which prompts are held out.", at_least(0));
     v(&output, "output", "The file of rows.", required_output());
@@ -169,13 +186,15 @@ void run_export(ExportOptions& o) {
     std::string kept, held;
     for_each_line(o.output, [&](std::string_view line, int64_t number) {
       const Json row = parse_json(line, o.output + ":" + std::to_string(number));
-      (is_held_out(json_get<std::string>(row, "prompt", "", o.output), o) ? held : kept) += std::string(line) + "\n";
+      (is_held_out(json_get<std::string>(row, "prompt", "", o.output), o) ? held : kept) +=
+          std::string(line) + "\n";
     });
     write_file_atomically(o.held_out, held);
     write_file_atomically(o.output, kept);
   }
-  log_info(std::to_string(counts.rankings) + " rankings, " + std::to_string(counts.labels) + " labels up to event " + std::to_string(event) +
-           "; " + std::to_string(counts.skips) + " skips not written");
+  log_info(std::to_string(counts.rankings) + " rankings, " + std::to_string(counts.labels) +
+           " labels up to event " + std::to_string(event) + "; " + std::to_string(counts.skips) +
+           " skips not written");
 }
 
 struct StatsOptions : StoreOptions {
@@ -204,7 +223,9 @@ struct LabelStageOptions : StoreOptions {
 
   void visit(OptionVisitor& v) override {
     StoreOptions::visit(v);
-    v(&reward_model, "reward_model", "Shown beside the reader's judgements once they are made; default: reward/final beside the store.", input());
+    v(&reward_model, "reward_model",
+      "Shown beside the reader's judgements once they are made; default: reward/final beside the store.",
+      input());
     v(&train_from, "train_from", "What \"train again\" starts from; default: the reward model.", input());
     v(&annotator, "annotator", "The reader's name.");
     v(&host, "host", "The address to listen on: this machine only.");
@@ -232,8 +253,10 @@ double reward_of(feedback::Store& store, RewardModel& model, int64_t id) {
 }
 
 // All rankings that people and annotators gave up to `event`, frozen into the new run's folder.
-std::string train_again(feedback::Store& store, const LabelStageOptions& o, const std::string& start, int64_t event) {
-  const auto folder = std::filesystem::path(o.store).parent_path() / ("reward-event-" + std::to_string(event));
+std::string train_again(feedback::Store& store, const LabelStageOptions& o, const std::string& start,
+                        int64_t event) {
+  const auto folder =
+      std::filesystem::path(o.store).parent_path() / ("reward-event-" + std::to_string(event));
   const auto rankings = std::filesystem::path(folder.string() + ".rankings.jsonl");
   feedback::export_judgements(store, feedback::Kinds::human, event, rankings);
   RewardOptions options;
@@ -280,8 +303,10 @@ void run_label(LabelStageOptions& o) {
       return folder;
     };
   }
-  LabelServer server(*store, {.host = o.host, .port = static_cast<int>(o.port), .annotator = o.annotator}, std::move(hooks));
-  std::cout << "Rank answers at " << server.url() << " (Ctrl-C ends it; every acknowledged judgement is in " << o.store << ")" << std::endl;
+  LabelServer server(*store, {.host = o.host, .port = static_cast<int>(o.port), .annotator = o.annotator},
+                     std::move(hooks));
+  std::cout << "Rank answers at " << server.url() << " (Ctrl-C ends it; every acknowledged judgement is in "
+            << o.store << ")" << std::endl;
   server.listen();
 }
 
@@ -289,11 +314,30 @@ void run_label(LabelStageOptions& o) {
 
 std::vector<Stage> feedback_stages() {
   return {
-      make_stage("annotate", "Have simulated annotators of known reliability rank samples into a store.", &run_annotate),
-      make_stage("feedback import", "Take judgements from a file into a store.", &run_import),
-      make_stage("feedback export", "Write a store's judgements as rows to train on.", &run_export),
-      make_stage("feedback stats", "Counts, agreement and position bias of a store's judgements.", &run_stats),
-      make_stage("label", "A page on this machine where a reader ranks answers.", &run_label),
+      make_stage("annotate", "Have simulated annotators of known reliability rank samples into a store.",
+                 "Each prompt's completions are ranked by one of three simulated annotators, who see the "
+                 "gold judge's score through noise. Their judgements are marked as simulated.\n\n    keel "
+                 "annotate --samples samples.jsonl --store feedback.db",
+                 &run_annotate),
+      make_stage("feedback import", "Take judgements from a file into a store.",
+                 "Every row that is refused is counted with its reason. Rows that name no annotator need "
+                 "`--annotator`.\n\n    keel feedback import --store feedback.db --data rankings.jsonl "
+                 "--annotator anna",
+                 &run_import),
+      make_stage("feedback export", "Write a store's judgements as rows to train on.",
+                 "Human, simulated and AI judgements are never mixed in silence: `--kinds` says which. "
+                 "`--held-out` keeps a share of the prompts apart, the same ones whenever it is run.\n\n    "
+                 "keel feedback export --store feedback.db --kinds simulated --output rankings.jsonl",
+                 &run_export),
+      make_stage("feedback stats", "Counts, agreement and position bias of a store's judgements.",
+                 "Agreement and position bias come with counts and Wilson intervals.\n\n    keel feedback "
+                 "stats --store feedback.db",
+                 &run_stats),
+      make_stage("label", "A page on this machine where a reader ranks answers.",
+                 "A judgement is acknowledged after its commit; the page keeps what was not acknowledged and "
+                 "sends it again. The page shows how often the reader agrees with the reward model, and can "
+                 "train it again on the new rankings.\n\n    keel label --store runs/demo/feedback.db",
+                 &run_label),
   };
 }
 

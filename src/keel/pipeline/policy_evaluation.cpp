@@ -63,7 +63,8 @@ PolicySamples best_of(const PolicySamples& arm, int64_t n) {
   PolicySamples best{"best-of-" + std::to_string(n), arm.prompts, {}};
   for (const auto& answers : arm.answers) {
     const auto end = answers.begin() + std::min<std::ptrdiff_t>(n, std::ssize(answers));
-    best.answers.push_back({*std::max_element(answers.begin(), end, [](const auto& a, const auto& b) { return a.proxy < b.proxy; })});
+    best.answers.push_back({*std::max_element(
+        answers.begin(), end, [](const auto& a, const auto& b) { return a.proxy < b.proxy; })});
   }
   return best;
 }
@@ -81,9 +82,12 @@ Estimate estimate(const PolicySamples& arm, Value value, const Bootstrap& option
 }
 
 Arm arm_of(const PolicySamples& samples, const PolicyEvaluationOptions& o, size_t index) {
-  Arm arm{samples.name, estimate(samples, [](const auto& a) { return a.gold; }, bootstrap(o, kGold, index))};
-  arm.proxy = estimate(samples, [](const auto& a) { return a.proxy; }, bootstrap(o, kProxy, index));
-  arm.length = estimate(samples, [](const auto& a) { return a.tokens; }, bootstrap(o, kLength, index));
+  Arm arm{samples.name, estimate(
+                            samples, [](const auto& a) { return a.gold; }, bootstrap(o, kGold, index))};
+  arm.proxy = estimate(
+      samples, [](const auto& a) { return a.proxy; }, bootstrap(o, kProxy, index));
+  arm.length = estimate(
+      samples, [](const auto& a) { return a.tokens; }, bootstrap(o, kLength, index));
   std::vector<std::vector<int64_t>> sequences;
   for (const auto& answers : samples.answers)
     for (const JudgedAnswer& answer : answers) {
@@ -118,7 +122,8 @@ double mean_of(const std::vector<double>& values) {
   return sum / static_cast<double>(values.size());
 }
 
-Comparison compare(const PolicySamples& before, const PolicySamples& after, const PolicyEvaluationOptions& o) {
+Comparison compare(const PolicySamples& before, const PolicySamples& after,
+                   const PolicyEvaluationOptions& o) {
   const auto gold_of = [](const JudgedAnswer& a) { return a.gold; };
   const auto proxy_of = [](const JudgedAnswer& a) { return a.proxy; };
   const auto gold_before = prompt_means(before, gold_of), gold_after = prompt_means(after, gold_of);
@@ -126,8 +131,8 @@ Comparison compare(const PolicySamples& before, const PolicySamples& after, cons
   comparison.before = mean_of(gold_before);
   comparison.after = mean_of(gold_after);
   comparison.gold_difference = paired_bootstrap_difference(gold_before, gold_after, bootstrap(o, kVerdict));
-  comparison.proxy_difference = paired_bootstrap_difference(prompt_means(before, proxy_of), prompt_means(after, proxy_of),
-                                                            bootstrap(o, kVerdictProxy));
+  comparison.proxy_difference = paired_bootstrap_difference(
+      prompt_means(before, proxy_of), prompt_means(after, proxy_of), bootstrap(o, kVerdictProxy));
   return comparison;
 }
 
@@ -140,18 +145,21 @@ std::vector<FrontierPoint> frontier(const PolicySamples& arm, const PolicyEvalua
     std::vector<double> proxy_values, gold_values;
     for (const auto& answers : arm.answers) {
       std::vector<double> proxy, gold_scores;
-      for (const JudgedAnswer& answer : answers) proxy.push_back(answer.proxy), gold_scores.push_back(answer.gold);
+      for (const JudgedAnswer& answer : answers)
+        proxy.push_back(answer.proxy), gold_scores.push_back(answer.gold);
       proxy_values.push_back(best_of_n(proxy, proxy, n));
       gold_values.push_back(best_of_n(proxy, gold_scores, n));
     }
-    points.push_back({"n = " + std::to_string(n), best_of_n_kl(n), bootstrap_mean(proxy_values, bootstrap(o, kFrontier, static_cast<size_t>(n))),
+    points.push_back({"n = " + std::to_string(n), best_of_n_kl(n),
+                      bootstrap_mean(proxy_values, bootstrap(o, kFrontier, static_cast<size_t>(n))),
                       bootstrap_mean(gold_values, bootstrap(o, kFrontier, static_cast<size_t>(n) + 500))});
   }
   return points;
 }
 
 // Prompts by a keyed permutation: by seed, never by score.
-std::vector<SamplePrompt> shown_samples(const PolicySamples& before, const PolicySamples& after, const PolicyEvaluationOptions& o) {
+std::vector<SamplePrompt> shown_samples(const PolicySamples& before, const PolicySamples& after,
+                                        const PolicyEvaluationOptions& o) {
   const auto count = static_cast<int64_t>(before.prompts.size());
   const KeyedPermutation permutation(static_cast<uint64_t>(o.seed), 0, count, Stream::selection);
   std::vector<SamplePrompt> shown;
@@ -188,21 +196,25 @@ void evaluate_policies(const PolicyEvaluationOptions& o, ReportData& data) {
   if (!o.best_of_arm.empty()) {
     const PolicySamples& source = arm_named(arms, o.best_of_arm);
     data.best_of_n_frontier = frontier(source, o);
-    const auto place = std::find_if(arms.begin(), arms.end(), [&](const PolicySamples& arm) { return arm.name == o.after; });
+    const auto place =
+        std::find_if(arms.begin(), arms.end(), [&](const PolicySamples& arm) { return arm.name == o.after; });
     arms.insert(place, best_of(source, o.best_of));
   }
   for (size_t i = 0; i < arms.size(); ++i) data.arms.push_back(arm_of(arms[i], o, i));
   for (size_t i = 0; i < arms.size(); ++i)
     for (size_t j = i + 1; j < arms.size(); ++j)
-      data.duels.push_back({arms[j].name, arms[i].name,
-                            win_rate(first_gold(arms[j]), first_gold(arms[i]), bootstrap(o, kDuel, i * 32 + j))});
+      data.duels.push_back(
+          {arms[j].name, arms[i].name,
+           win_rate(first_gold(arms[j]), first_gold(arms[i]), bootstrap(o, kDuel, i * 32 + j))});
   data.comparison = compare(before, after, o);
   data.samples = shown_samples(before, after, o);
-  data.sample_choice = "The first " + std::to_string(data.samples.size()) + " places of the keyed permutation with seed " +
-                       std::to_string(o.seed) + ", fixed before the run; the first sample of each model.";
+  data.sample_choice = "The first " + std::to_string(data.samples.size()) +
+                       " places of the keyed permutation with seed " + std::to_string(o.seed) +
+                       ", fixed before the run; the first sample of each model.";
 }
 
-RewardModelPart evaluate_reward_model(const std::string& folder, const std::string& rankings, const std::string& precision) {
+RewardModelPart evaluate_reward_model(const std::string& folder, const std::string& rankings,
+                                      const std::string& precision) {
   const Model model = open_model(folder, precision);
   const auto tokenizer = load_tokenizer(folder);
   const ExampleSet set = open_examples(rankings, model, tokenizer ? &*tokenizer : nullptr, 0, TooLong::drop,
@@ -217,7 +229,8 @@ RewardModelPart evaluate_reward_model(const std::string& folder, const std::stri
   for (const Example* example : all) {
     const RankedPairs pairs = ranked_pairs(example->ranks);
     for (size_t p = 0; p < pairs.better.size(); ++p) {
-      const double better = rewards[first + static_cast<size_t>(pairs.better[p])], worse = rewards[first + static_cast<size_t>(pairs.worse[p])];
+      const double better = rewards[first + static_cast<size_t>(pairs.better[p])],
+                   worse = rewards[first + static_cast<size_t>(pairs.worse[p])];
       accuracy.right += better > worse;
       ++accuracy.pairs;
       predictions.push_back(pair_prediction(better, worse));

@@ -1,4 +1,5 @@
-// Measures of policies by their samples on the same prompts: what `keel eval policies` writes and the report shows.
+// Measures of policies by their samples on the same prompts: what `keel eval policies` writes and the report
+// shows.
 #pragma once
 
 #include "keel/reports/report.h"
@@ -30,12 +31,13 @@ struct PolicyEvaluationOptions {
   int64_t seed = 1, shown_prompts = 6;
 };
 
-/// Reads the arms, has every answer judged by the gold rule and by the reward model, and fills the arms, duels,
-/// comparison, best-of-n frontier and sample parts of a report.
-/// Errors: [file] arms whose prompts differ, or an arm that is not there.
+/// Reads the arms, has every answer judged by the gold rule and by the reward model, and fills the arms,
+/// duels, comparison, best-of-n frontier and sample parts of a report. Errors: [file] arms whose prompts
+/// differ, or an arm that is not there.
 void evaluate_policies(const PolicyEvaluationOptions& options, ReportData& data);
 
 /// A reward model against held-out rankings: accuracy and calibration.
-RewardModelPart evaluate_reward_model(const std::string& model, const std::string& rankings, const std::string& precision);
+RewardModelPart evaluate_reward_model(const std::string& model, const std::string& rankings,
+                                      const std::string& precision);
 
 }  // namespace keel

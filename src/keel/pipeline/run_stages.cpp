@@ -1,13 +1,13 @@
-// keel run: a whole pipeline from a YAML recipe. A stage whose command, options and inputs are as they were is
-// skipped; one that was cut goes on.
+// keel run: a whole pipeline from a YAML recipe. A stage whose command, options and inputs are as they were
+// is skipped; one that was cut goes on.
 //
 //   output: runs/demo
 //   seed: 7
 //   stages:
 //     sft: {command: sft, model: base/final, data: demos.jsonl, output: sft, steps: 200}
 //
-// Paths of outputs lie in the recipe's output folder; an input that an earlier stage makes is found there, any other
-// is taken as it stands. A stage without a seed gets the recipe's.
+// Paths of outputs lie in the recipe's output folder; an input that an earlier stage makes is found there,
+// any other is taken as it stands. A stage without a seed gets the recipe's.
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -33,7 +33,7 @@ struct RunOptions : Options {
   std::vector<std::string> set;
 
   void visit(OptionVisitor& v) override {
-    v(&recipe, "recipe", "The YAML file.", required());
+    v(&recipe, "recipe", "The YAML file; its name may also stand alone.", {.required = true, .positional = true});
     v(&output, "output", "Instead of the recipe's output folder.");
     v(&seed, "seed", "Instead of the recipe's seed; -1: the recipe's.", at_least(-1));
     v(&set, "set", "Single options, each as stage.option=value.");
@@ -94,7 +94,8 @@ std::string stage_yaml(const YAML::Node& node, const std::string& name, const Ru
   for (const std::string& item : o.set) {
     const auto [key, value] = split_name(item);
     const size_t dot = key.find('.');
-    if (dot == std::string::npos || key.empty()) throw UsageError("--set", "expected stage.option=value, got " + item);
+    if (dot == std::string::npos || key.empty())
+      throw UsageError("--set", "expected stage.option=value, got " + item);
     if (key.substr(0, dot) == name) options[key.substr(dot + 1, key.size() - dot - 2)] = value;
   }
   return YAML::Dump(options);
@@ -123,7 +124,8 @@ Recipe read_recipe(const RunOptions& o) {
   for (const auto& entry : root) {
     const auto key = entry.first.as<std::string>();
     if (key != "output" && key != "seed" && key != "stages")
-      throw UsageError(o.recipe + ":" + std::to_string(entry.first.Mark().line + 1), "expected output, seed or stages, got " + key);
+      throw UsageError(o.recipe + ":" + std::to_string(entry.first.Mark().line + 1),
+                       "expected output, seed or stages, got " + key);
   }
   Recipe recipe{o.output.empty() ? root["output"].as<std::string>("runs/run") : o.output, {}};
   const int64_t seed = o.seed >= 0 ? o.seed : root["seed"].as<int64_t>(1);
@@ -142,9 +144,13 @@ Json record_of(const RecipeStage& stage) {
     if (field.rule.reads)
       for_each_path(field, [&](std::string& value) {
         const fs::path path = split_name(value).second;
-        if (!value.empty() && fs::exists(path) && path.extension() != ".db") inputs[path.string()] = sha256_of_path(path);
+        if (!value.empty() && fs::exists(path) && path.extension() != ".db")
+          inputs[path.string()] = sha256_of_path(path);
       });
-  return {{"name", stage.name}, {"command", stage.stage->name}, {"options", options_json(*stage.options)}, {"inputs", inputs}};
+  return {{"name", stage.name},
+          {"command", stage.stage->name},
+          {"options", options_json(*stage.options)},
+          {"inputs", inputs}};
 }
 
 std::vector<fs::path> outputs_of(const RecipeStage& stage) {
@@ -175,7 +181,8 @@ class Ledger {
     });
   }
   bool has_begun(const std::string& name) const {
-    return std::any_of(stages_.begin(), stages_.end(), [&](const Json& stage) { return stage["name"] == name; });
+    return std::any_of(stages_.begin(), stages_.end(),
+                       [&](const Json& stage) { return stage["name"] == name; });
   }
   void add(Json record, double seconds) {
     Json kept = Json::array();
@@ -206,7 +213,8 @@ void run_recipe(RunOptions& o) {
   for (size_t i = 0; i < recipe.stages.size(); ++i) {
     RecipeStage& stage = recipe.stages[i];
     const Json record = record_of(stage);
-    const std::string place = std::to_string(i + 1) + "/" + std::to_string(recipe.stages.size()) + " " + stage.name;
+    const std::string place =
+        std::to_string(i + 1) + "/" + std::to_string(recipe.stages.size()) + " " + stage.name;
     if (ledger.holds(record) && all_exist(outputs_of(stage))) {
       log_info(place + ": done before, skipped");
       continue;
@@ -220,13 +228,48 @@ void run_recipe(RunOptions& o) {
     ledger.add(record, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     throw_if_interrupted();
   }
-  log_info("all stages done in " + duration_text(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count()));
+  log_info("all stages done in " +
+           duration_text(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count()));
+}
+
+struct DocsOptions : Options {
+  std::string output = "docs/commands";
+  void visit(OptionVisitor& v) override {
+    v(&output, "output", "The folder of the pages.", {.writes = true});
+  }
+};
+
+void write_docs(DocsOptions& o) {
+  fs::create_directories(o.output);
+  std::string index = "# Commands\n\nMade by `keel docs` from the table of commands.\n\n";
+  for (const Stage& stage : stages()) {
+    std::string file = stage.name + ".md";
+    std::replace(file.begin(), file.end(), ' ', '-');
+    write_file_atomically(fs::path(o.output) / file, stage_markdown(stage));
+    index.append("- [keel ")
+        .append(stage.name)
+        .append("](")
+        .append(file)
+        .append("): ")
+        .append(stage.summary)
+        .append("\n");
+  }
+  write_file_atomically(fs::path(o.output) / "README.md", index);
 }
 
 }  // namespace
 
 std::vector<Stage> run_stages() {
-  return {make_stage("run", "Run a whole pipeline from a YAML recipe; what is done is skipped.", &run_recipe)};
+  return {make_stage("docs", "Write the pages of docs/commands/ from the table of commands.",
+                     "A test fails when the pages are not what the program would write.\n\n    keel docs "
+                     "--output docs/commands",
+                     &write_docs),
+
+          make_stage("run", "Run a whole pipeline from a YAML recipe; what is done is skipped.",
+                     "See `recipes/`. A stage whose command, options and inputs have not changed is skipped; "
+                     "one that was cut goes on. `--set stage.option=value` changes one option.\n\n    keel "
+                     "run --recipe recipes/demo.yaml --output runs/mine --seed 3",
+                     &run_recipe)};
 }
 
 }  // namespace keel

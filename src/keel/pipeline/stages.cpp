@@ -38,11 +38,25 @@ std::string program_help() {
 }
 
 std::string stage_help(const Stage& stage) {
-  return "keel " + stage.name + ": " + stage.summary + "\n\n" + options_help(*stage.options());
+  std::string text = "keel ";
+  text.append(stage.name)
+      .append(": ")
+      .append(stage.summary)
+      .append("\n\n")
+      .append(stage.notes)
+      .append("\n\n");
+  return text.append(options_help(*stage.options()));
 }
 
 std::string stage_markdown(const Stage& stage) {
-  return "# keel " + stage.name + "\n\n" + stage.summary + "\n\n" + options_markdown(*stage.options());
+  std::string text = "# keel ";
+  text.append(stage.name)
+      .append("\n\n")
+      .append(stage.summary)
+      .append("\n\n")
+      .append(stage.notes)
+      .append("\n\n");
+  return text.append(options_markdown(*stage.options()));
 }
 
 }  // namespace keel

@@ -1,5 +1,5 @@
-// The one table of commands. The command line, `keel run`, the help and the pages under docs/commands/ are made
-// from it.
+// The one table of commands. The command line, `keel run`, the help and the pages under docs/commands/ are
+// made from it.
 #pragma once
 
 #include <functional>
@@ -14,6 +14,7 @@ namespace keel {
 struct Stage {
   std::string name;     // "sft", or two words: "feedback export"
   std::string summary;  // one sentence
+  std::string notes;    // Markdown: what it reads and writes, and an example
   std::function<std::unique_ptr<Options>()> options;
   std::function<void(Options&)> run;
 };
@@ -25,8 +26,8 @@ const Stage& stage_named(const std::string& name);
 
 /// A row of the table for options of type O.
 template <class O>
-Stage make_stage(std::string name, std::string summary, void (*run)(O&)) {
-  return {std::move(name), std::move(summary), [] { return std::make_unique<O>(); },
+Stage make_stage(std::string name, std::string summary, std::string notes, void (*run)(O&)) {
+  return {std::move(name), std::move(summary), std::move(notes), [] { return std::make_unique<O>(); },
           [run](Options& options) { run(dynamic_cast<O&>(options)); }};
 }
 

@@ -32,7 +32,8 @@ struct SampleOptions : Options {
     v(&sampling.top_k, "top_k", "Sample from the k likeliest tokens; 0: all.", at_least(0));
     v(&sampling.top_p, "top_p", "Sample from the likeliest tokens of this mass.", within(1e-6, 1));
     v(&sampling.min_p, "min_p", "Cut tokens below this share of the likeliest one.", within(0, 1));
-    v(&sampling.repetition_penalty, "repetition_penalty", "Above 1: makes tokens of the context less likely.", at_least(1e-3));
+    v(&sampling.repetition_penalty, "repetition_penalty", "Above 1: makes tokens of the context less likely.",
+      at_least(1e-3));
     v(&sampling.ignore_eos, "ignore_eos", "Go on after the end of the text.");
     v(&sampling.stop_strings, "stop", "Texts that end a completion.");
     v(&seed, "seed", "Names every draw.", at_least(0));
@@ -41,7 +42,8 @@ struct SampleOptions : Options {
     v(&output, "output", "Where the rows go; default: standard output.", {.writes = true});
   }
   void check() const override {
-    if (prompts.empty() == prompt.empty()) throw UsageError("--prompts", "expected either --prompts or --prompt");
+    if (prompts.empty() == prompt.empty())
+      throw UsageError("--prompts", "expected either --prompts or --prompt");
   }
 };
 
@@ -78,7 +80,8 @@ std::vector<Request> make_requests(const SampleOptions& o, const Prompts& prompt
     request.samples = o.samples_per_prompt;
     request.options = o.sampling;
     request.options.stop_ids = end_ids(model);
-    if (const auto end = end_id(model, tokenizer ? &*tokenizer : nullptr)) request.options.stop_ids.push_back(*end);
+    if (const auto end = end_id(model, tokenizer ? &*tokenizer : nullptr))
+      request.options.stop_ids.push_back(*end);
     request.seed = static_cast<uint64_t>(o.seed);
     request.prompt_index = static_cast<uint32_t>(i);
     if (tokenizer)
@@ -116,7 +119,8 @@ void write_rows(const std::string& output, const std::vector<Json>& rows) {
 
 void run_sample(SampleOptions& o) {
   const Model model = open_model(o.model, o.precision);
-  if (model.head.kind != HeadKind::language) throw Error(o.model, "expected a language model to sample from, got a classifier");
+  if (model.head.kind != HeadKind::language)
+    throw Error(o.model, "expected a language model to sample from, got a classifier");
   const auto tokenizer = load_tokenizer(o.model);
   const Prompts prompts = open_prompts(o, tokenizer ? &*tokenizer : nullptr);
   Progress progress("sample", "completion", static_cast<int64_t>(prompts.ids.size()) * o.samples_per_prompt);
@@ -137,7 +141,8 @@ struct ScoreOptions : Options {
   void visit(OptionVisitor& v) override {
     v(&model, "model", "A language model or a reward model.", required_input());
     v(&data, "data", "Rows to score.", required_input());
-    v(&end, "end", "Whether texts get the end-of-text id before scoring; auto: for reward models.", one_of({"auto", "yes", "no"}));
+    v(&end, "end", "Whether texts get the end-of-text id before scoring; auto: for reward models.",
+      one_of({"auto", "yes", "no"}));
     v(&temperature, "temperature", "Log-probabilities are of softmax(logits / temperature).", at_least(1e-3));
     v(&batch_size, "batch_size", "Rows computed at once.", at_least(1));
     v(&precision, "precision", "Number format of matrix products.", one_of({"auto", "float32", "bfloat16"}));
@@ -151,7 +156,8 @@ Json reward_row(RowKind kind, std::span<const double> rewards) {
   return {{"rewards", std::vector<double>(rewards.begin(), rewards.end())}};
 }
 
-std::vector<Json> score_rewards(const Model& model, const ExampleSet& set, const std::vector<RowKind>& kinds) {
+std::vector<Json> score_rewards(const Model& model, const ExampleSet& set,
+                                const std::vector<RowKind>& kinds) {
   std::vector<const Example*> all;
   for (const Example& example : set.examples) all.push_back(&example);
   const std::vector<double> rewards = reward_examples(model, all);
@@ -174,13 +180,17 @@ std::vector<Json> score_language(const Model& model, const ExampleSet& set, cons
     const auto batch = pick(set, order.batch(step));
     const LanguageBatch input = language_batch(batch, /*completion_only=*/true);
     const Tensor hidden = forest_hidden(model.decoder, input.forest, model.precision);
-    const Tensor logp = language_logprobs(role_of(model), hidden, input.from, input.tokens, o.temperature).logp.to(at::kDouble);
+    const Tensor logp = language_logprobs(role_of(model), hidden, input.from, input.tokens, o.temperature)
+                            .logp.to(at::kDouble);
     int64_t begin = 0;
     for (const Example* example : batch) {
       const int64_t count = scored_tokens(*example, true);
-      const Tensor tokens = input.tokens.slice(0, begin, begin + count), part = logp.slice(0, begin, begin + count).contiguous();
-      rows.push_back({{"tokens", std::vector<int64_t>(tokens.const_data_ptr<int64_t>(), tokens.const_data_ptr<int64_t>() + count)},
-                      {"logps", std::vector<double>(part.const_data_ptr<double>(), part.const_data_ptr<double>() + count)}});
+      const Tensor tokens = input.tokens.slice(0, begin, begin + count),
+                   part = logp.slice(0, begin, begin + count).contiguous();
+      rows.push_back({{"tokens", std::vector<int64_t>(tokens.const_data_ptr<int64_t>(),
+                                                      tokens.const_data_ptr<int64_t>() + count)},
+                      {"logps", std::vector<double>(part.const_data_ptr<double>(),
+                                                    part.const_data_ptr<double>() + count)}});
       begin += count;
     }
     progress.update(static_cast<int64_t>(rows.size()));
@@ -196,13 +206,16 @@ void run_score(ScoreOptions& o) {
   const bool append = o.end == "yes" || (o.end == "auto" && rewards);
   std::vector<RowKind> kinds;
   for (const Row& row : file.rows) {
-    if (!rewards && row.kind != RowKind::text && row.kind != RowKind::completion && row.kind != RowKind::label)
-      throw Error(file.path + ":" + std::to_string(row.line), std::string("expected a text or a completion to score, got a ") + row_kind_name(row.kind));
+    if (!rewards && row.kind != RowKind::text && row.kind != RowKind::completion &&
+        row.kind != RowKind::label)
+      throw Error(file.path + ":" + std::to_string(row.line),
+                  std::string("expected a text or a completion to score, got a ") + row_kind_name(row.kind));
     kinds.push_back(row.kind);
   }
-  const ExampleSet set = encode_rows(file, tokenizer ? &*tokenizer : nullptr, model.config().vocabulary,
-                                     {usable_length(0, model), append ? end_id(model, tokenizer ? &*tokenizer : nullptr) : std::nullopt,
-                                      TooLong::truncate});
+  const ExampleSet set = encode_rows(
+      file, tokenizer ? &*tokenizer : nullptr, model.config().vocabulary,
+      {usable_length(0, model), append ? end_id(model, tokenizer ? &*tokenizer : nullptr) : std::nullopt,
+       TooLong::truncate});
   if (set.truncated > 0) log_warning(std::to_string(set.truncated) + " rows were cut at the model's context");
   write_rows(o.output, rewards ? score_rewards(model, set, kinds) : score_language(model, set, o));
 }
@@ -237,7 +250,8 @@ struct TokenizeOptions : Options {
 
 void train_tokenizer(const TokenizeOptions& o) {
   std::vector<std::string> texts;
-  if (!o.file.empty()) for_each_line(o.file, [&](std::string_view line, int64_t) { texts.emplace_back(line); });
+  if (!o.file.empty())
+    for_each_line(o.file, [&](std::string_view line, int64_t) { texts.emplace_back(line); });
   for (const std::string& path : o.data)
     for (const Row& row : read_rows(path).rows)
       for (const Passage& completion : row.completions) texts.push_back(row.prompt.text + completion.text);
@@ -255,7 +269,8 @@ std::vector<int64_t> parse_ids(std::string_view line, const std::string& where) 
   const Json ids = parse_json(line, where);
   std::vector<int64_t> result;
   for (const Json& id : ids) {
-    if (!ids.is_array() || !id.is_number_integer()) throw Error(where, "expected a list of token ids, got " + json_text(ids).substr(0, 60));
+    if (!ids.is_array() || !id.is_number_integer())
+      throw Error(where, "expected a list of token ids, got " + json_text(ids).substr(0, 60));
     result.push_back(id.get<int64_t>());
   }
   return result;
@@ -267,7 +282,8 @@ void run_tokenize(TokenizeOptions& o) {
   std::string text;
   for_each_line(o.file, [&](std::string_view line, int64_t number) {
     const std::string where = o.file + ":" + std::to_string(number);
-    text += o.decode ? tokenizer.decode(parse_ids(line, where)) : Json(tokenizer.encode(line, o.special_tokens)).dump();
+    text += o.decode ? tokenizer.decode(parse_ids(line, where))
+                     : Json(tokenizer.encode(line, o.special_tokens)).dump();
     text += "\n";
   });
   if (o.output.empty())
@@ -281,7 +297,8 @@ struct CorpusOptions : Options {
   int64_t count = 1000, seed = 1;
 
   void visit(OptionVisitor& v) override {
-    v(&kind, "kind", "What to write.", one_of({"documents", "demonstrations", "prompts", "held_out_prompts"}));
+    v(&kind, "kind", "What to write.",
+      one_of({"documents", "demonstrations", "prompts", "held_out_prompts"}));
     v(&count, "count", "How many rows.", at_least(1));
     v(&seed, "seed", "Names every draw.", at_least(0));
     v(&output, "output", "The file of rows.", required_output());
@@ -298,7 +315,8 @@ void run_corpus(CorpusOptions& o) {
       rows.push_back({{"prompt", d.prompt}, {"completion", d.completion}});
   } else {
     const Split split = o.kind == "prompts" ? Split::train : Split::held_out;
-    for (const std::string& prompt : generate_prompts(seed, o.count, split)) rows.push_back({{"prompt", prompt}});
+    for (const std::string& prompt : generate_prompts(seed, o.count, split))
+      rows.push_back({{"prompt", prompt}});
   }
   write_rows(o.output, rows);
 }
@@ -307,10 +325,28 @@ void run_corpus(CorpusOptions& o) {
 
 std::vector<Stage> text_stages() {
   return {
-      make_stage("sample", "Sample completions of prompts from a language model.", &run_sample),
-      make_stage("score", "Log-probabilities by a language model, or rewards by a reward model.", &run_score),
-      make_stage("tokenize", "Text to token ids and back, or train a tokenizer.", &run_tokenize),
-      make_stage("corpus", "Generate the demo's small world: a shop's help desk.", &run_corpus),
+      make_stage("sample", "Sample completions of prompts from a language model.",
+                 "Writes rows `{prompt, completion, tokens, logps, finish_reason}`, prompt by prompt, `-n` "
+                 "each. The order is repetition penalty, temperature, top-k, top-p, min-p. `logps` are of "
+                 "softmax(logits / temperature), uncut; at temperature 0 of softmax(logits).\n\n    keel "
+                 "sample --model runs/sft/final --prompts prompts.jsonl -n 4 --output samples.jsonl",
+                 &run_sample),
+      make_stage(
+          "score", "Log-probabilities by a language model, or rewards by a reward model.",
+          "By a language model: `{tokens, logps}` of each completion, or of a whole text after its first "
+          "token. By a reward model: `{reward}`, for pairs `{reward_chosen, reward_rejected}`, for rankings "
+          "`{rewards}`.\n\n    keel score --model runs/reward/final --data pairs.jsonl --output scores.jsonl",
+          &run_score),
+      make_stage("tokenize", "Text to token ids and back, or train a tokenizer.",
+                 "One JSON list of ids for each line of the file; `--decode` is the reverse. With `--train` "
+                 "it learns a byte-level BPE.\n\n    keel tokenize --model MODEL --file texts.txt\n    keel "
+                 "tokenize --train --data documents.jsonl --vocabulary-size 1024 --output tokenizer",
+                 &run_tokenize),
+      make_stage(
+          "corpus", "Generate the demo's small world: a shop's help desk.",
+          "Everything is generated from a grammar written for Keel, by seed. Held-out prompts never meet the "
+          "others.\n\n    keel corpus --kind documents --count 20000 --output documents.jsonl",
+          &run_corpus),
   };
 }
 

@@ -23,7 +23,9 @@ std::optional<SlotRange> KvCache::allocate(int64_t count) {
   return SlotRange{begin, begin + count};
 }
 
-void KvCache::release(SlotRange range) { taken_.erase(range.begin); }
+void KvCache::release(SlotRange range) {
+  taken_.erase(range.begin);
+}
 
 PrefillAttend::PrefillAttend(KvCache& cache, const std::vector<Segment>& segments, Tensor slots, double scale)
     : cache_(cache), segments_(segments), slots_(std::move(slots)), scale_(scale) {}
@@ -45,7 +47,8 @@ Tensor DecodeAttend::operator()(int64_t layer, const Tensor& q, const Tensor& k,
   cache_.keys(layer).index_copy_(0, slots_, k);
   cache_.values(layer).index_copy_(0, slots_, v);
   std::vector<KeyRanges> ranges;
-  for (const CacheRow& row : rows_) ranges.push_back({row.prompt.begin, row.prompt.end, row.own.begin, row.own.end});
+  for (const CacheRow& row : rows_)
+    ranges.push_back({row.prompt.begin, row.prompt.end, row.own.begin, row.own.end});
   return cache_attention(q, cache_.keys(layer), cache_.values(layer), ranges, scale_);
 }
 

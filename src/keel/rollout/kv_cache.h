@@ -1,5 +1,5 @@
-// The sampler's cache of keys and values: the same forest as in training, growing at its leaves. A prompt's rows are
-// stored once for all of its samples; each sample owns a range of slots for what it adds.
+// The sampler's cache of keys and values: the same forest as in training, growing at its leaves. A prompt's
+// rows are stored once for all of its samples; each sample owns a range of slots for what it adds.
 #pragma once
 
 #include "keel/models/decoder.h"
@@ -35,7 +35,8 @@ struct CacheRow {
   SlotRange prompt, own;  // own ends with the row's own slot
 };
 
-/// Runs whole prompts (roots of a forest) and stores their keys and values: `slots` (N) int64, one for each row.
+/// Runs whole prompts (roots of a forest) and stores their keys and values: `slots` (N) int64, one for each
+/// row.
 class PrefillAttend : public Attend {
  public:
   PrefillAttend(KvCache& cache, const std::vector<Segment>& segments, Tensor slots, double scale);

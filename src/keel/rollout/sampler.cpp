@@ -59,17 +59,19 @@ Sampler::~Sampler() = default;
 
 Ticket Sampler::submit(Request request, Sink sink) {
   const DecoderConfig& config = model_.config();
-  if (request.prompt.empty()) throw Error("sampler", "expected a prompt of at least one token, got an empty one");
+  if (request.prompt.empty())
+    throw Error("sampler", "expected a prompt of at least one token, got an empty one");
   for (const int64_t token : request.prompt)
     if (token < 0 || token >= config.vocabulary)
-      throw Error("sampler", "expected prompt ids below the vocabulary of " + std::to_string(config.vocabulary) +
-                                 ", got " + std::to_string(token));
+      throw Error("sampler", "expected prompt ids below the vocabulary of " +
+                                 std::to_string(config.vocabulary) + ", got " + std::to_string(token));
   auto job = std::make_shared<Job>();
   job->request = std::move(request);
   job->budget = std::min(job->request.options.max_new_tokens, config.max_positions - job->prompt_size());
   if (job->budget < 1)
-    throw Error("sampler", "expected a prompt shorter than the context of " + std::to_string(config.max_positions) +
-                               " tokens, got one of " + std::to_string(job->prompt_size()));
+    throw Error("sampler", "expected a prompt shorter than the context of " +
+                               std::to_string(config.max_positions) + " tokens, got one of " +
+                               std::to_string(job->prompt_size()));
   job->sink = std::move(sink);
   job->ticket = state_->next_ticket++;
   job->running = job->request.samples;
@@ -168,10 +170,11 @@ void Sampler::choose(const Tensor& hidden, const std::vector<Row*>& rows) {
         context = request.prompt;
         context.insert(context.end(), row.completion.tokens.begin(), row.completion.tokens.end());
       }
-      const double u = uniform({request.seed, Stream::sampling, request.step, request.prompt_index,
-                                static_cast<uint32_t>(row.completion.sample), static_cast<uint32_t>(row.added())});
-      choices[static_cast<size_t>(i)] =
-          choose_token({values + i * vocabulary, static_cast<size_t>(vocabulary)}, context, request.options, u);
+      const double u =
+          uniform({request.seed, Stream::sampling, request.step, request.prompt_index,
+                   static_cast<uint32_t>(row.completion.sample), static_cast<uint32_t>(row.added())});
+      choices[static_cast<size_t>(i)] = choose_token(
+          {values + i * vocabulary, static_cast<size_t>(vocabulary)}, context, request.options, u);
     }
   });
   for (size_t i = 0; i < rows.size(); ++i) accept(*rows[i], choices[i]);
@@ -214,7 +217,8 @@ void Sampler::retire() {
   }
 }
 
-std::vector<std::vector<Completion>> generate(const Model& model, std::vector<Request> requests, SamplerLimits limits,
+std::vector<std::vector<Completion>> generate(const Model& model, std::vector<Request> requests,
+                                              SamplerLimits limits,
                                               const std::function<void(int64_t)>& progress) {
   std::vector<std::vector<Completion>> completions(requests.size());
   Sampler sampler(model, limits);

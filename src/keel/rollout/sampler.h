@@ -1,6 +1,6 @@
-// Batched generation. Requests wait until the cache has room, run together, and leave when they are finished, so
-// short ones make place for others (continuous batching). A request's prompt is computed and stored once for all of
-// its samples. No tensor is in the interface.
+// Batched generation. Requests wait until the cache has room, run together, and leave when they are finished,
+// so short ones make place for others (continuous batching). A request's prompt is computed and stored once
+// for all of its samples. No tensor is in the interface.
 #pragma once
 
 #include <functional>
@@ -29,9 +29,10 @@ struct Request {
   std::vector<int64_t> prompt;
   int64_t samples = 1;
   SamplingOptions options;
-  uint64_t seed = 0;           // a token is drawn with the key (seed, step, prompt_index, sample, position)
+  uint64_t seed = 0;  // a token is drawn with the key (seed, step, prompt_index, sample, position)
   uint32_t step = 0, prompt_index = 0;
-  std::function<std::string(std::span<const int64_t>)> decode;  // completion ids → text; only for stop strings
+  std::function<std::string(std::span<const int64_t>)>
+      decode;  // completion ids → text; only for stop strings
 };
 
 using Ticket = int64_t;

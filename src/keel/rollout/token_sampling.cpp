@@ -44,7 +44,8 @@ void keep_top_p(std::vector<double>& probabilities, double top_p) {
   if (top_p >= 1) return;
   std::vector<size_t> order(probabilities.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return probabilities[a] < probabilities[b]; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return probabilities[a] < probabilities[b]; });
   double sum = 0;
   for (size_t i = 0; i + 1 < order.size(); ++i) {
     sum += probabilities[order[i]];

@@ -17,8 +17,8 @@ struct SamplingOptions {
   double min_p = 0.0;        // 0: all
   double repetition_penalty = 1.0;
   bool ignore_eos = false;
-  std::vector<int64_t> stop_ids = {};           // each ends the text and is part of it
-  std::vector<std::string> stop_strings = {};   // each ends the text after the token that completes it
+  std::vector<int64_t> stop_ids = {};          // each ends the text and is part of it
+  std::vector<std::string> stop_strings = {};  // each ends the text after the token that completes it
 
   /// True when what is sampled from is not softmax(logits / temperature) itself.
   bool reshapes() const { return top_k > 0 || top_p < 1 || min_p > 0 || repetition_penalty != 1; }
@@ -31,13 +31,13 @@ struct TokenChoice {
 };
 
 /// The distribution drawn from, by token id: (vocabulary) probabilities, zero where cut. Temperature above 0.
-/// `context` is what the repetition penalty looks at: prompt and completion so far (Keskar et al. 2019, section 4.1).
-/// Ties at the edge of top-k are all kept, as in transformers.
+/// `context` is what the repetition penalty looks at: prompt and completion so far (Keskar et al. 2019,
+/// section 4.1). Ties at the edge of top-k are all kept, as in transformers.
 std::vector<double> sampling_distribution(std::span<const float> logits, std::span<const int64_t> context,
                                           const SamplingOptions& options);
 
-/// `u` in (0, 1) picks the token by inverse cumulative distribution over token ids. Temperature 0 takes the largest
-/// logit, the first of equals.
+/// `u` in (0, 1) picks the token by inverse cumulative distribution over token ids. Temperature 0 takes the
+/// largest logit, the first of equals.
 TokenChoice choose_token(std::span<const float> logits, std::span<const int64_t> context,
                          const SamplingOptions& options, double u);
 

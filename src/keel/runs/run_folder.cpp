@@ -15,11 +15,15 @@ Json manifest_of(const RunIdentity& identity) {
   Json inputs = Json::object();
   for (const fs::path& input : identity.inputs)
     if (!input.empty()) inputs[input.string()] = sha256_of_path(input);
-  return {{"stage", identity.stage}, {"options", identity.options}, {"inputs", inputs}, {"machine", identity.machine}};
+  return {{"stage", identity.stage},
+          {"options", identity.options},
+          {"inputs", inputs},
+          {"machine", identity.machine}};
 }
 
 // "options.seed": the first member in which two manifests differ.
-std::optional<std::string> first_difference(const Json& before, const Json& now, const std::string& prefix = "") {
+std::optional<std::string> first_difference(const Json& before, const Json& now,
+                                            const std::string& prefix = "") {
   for (const auto& [name, value] : now.items()) {
     const std::string full = prefix.empty() ? name : prefix + "." + name;
     const auto old = before.find(name);
@@ -28,10 +32,11 @@ std::optional<std::string> first_difference(const Json& before, const Json& now,
       if (auto inner = first_difference(*old, value, full)) return inner;
       continue;
     }
-    return "expected " + full + " " + (old == before.end() ? "absent" : json_text(*old)) + " as when this run began, got " +
-           json_text(value);
+    return "expected " + full + " " + (old == before.end() ? "absent" : json_text(*old)) +
+           " as when this run began, got " + json_text(value);
   }
-  return before.size() == now.size() ? std::nullopt : std::optional(prefix + " has other members than when this run began");
+  return before.size() == now.size() ? std::nullopt
+                                     : std::optional(prefix + " has other members than when this run began");
 }
 
 std::optional<int64_t> step_of(const fs::path& checkpoint) {
@@ -40,7 +45,8 @@ std::optional<int64_t> step_of(const fs::path& checkpoint) {
   int64_t step = 0;
   if (!name.starts_with(kPrefix)) return std::nullopt;
   const auto result = std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), step);
-  return result.ec == std::errc() && result.ptr == name.data() + name.size() ? std::optional(step) : std::nullopt;
+  return result.ec == std::errc() && result.ptr == name.data() + name.size() ? std::optional(step)
+                                                                             : std::nullopt;
 }
 
 std::vector<int64_t> checkpoint_steps(const fs::path& folder) {
@@ -58,7 +64,8 @@ void keep_rows(const fs::path& path, int64_t step) {
   std::string kept;
   for_each_line(path, [&](std::string_view text, int64_t) {
     const Json row = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-    if (row.is_object() && row.contains("step") && row["step"].get<int64_t>() <= step) kept += std::string(text) + "\n";
+    if (row.is_object() && row.contains("step") && row["step"].get<int64_t>() <= step)
+      kept += std::string(text) + "\n";
   });
   write_file_atomically(path, kept);
 }
@@ -80,20 +87,25 @@ RunFolder::RunFolder(fs::path path, const RunIdentity& identity) : path_(std::mo
   }
   std::error_code error;
   if (fs::exists(path_) && !fs::is_empty(path_, error))
-    throw Error(path_.string(), "expected an empty or new folder for --output, got one with other files in it");
+    throw Error(path_.string(),
+                "expected an empty or new folder for --output, got one with other files in it");
   fs::create_directories(path_, error);
   if (error) throw Error(path_.string(), "cannot make the folder: " + error.message());
   write_file_atomically(manifest, json_text(now, 2) + "\n");
 }
 
-bool RunFolder::finished() const { return fs::exists(final_folder()); }
+bool RunFolder::finished() const {
+  return fs::exists(final_folder());
+}
 
 std::optional<int64_t> RunFolder::latest_checkpoint() const {
   const auto steps = checkpoint_steps(path_ / "checkpoints");
   return steps.empty() ? std::nullopt : std::optional(steps.back());
 }
 
-fs::path RunFolder::checkpoint(int64_t step) const { return path_ / "checkpoints" / ("step-" + std::to_string(step)); }
+fs::path RunFolder::checkpoint(int64_t step) const {
+  return path_ / "checkpoints" / ("step-" + std::to_string(step));
+}
 
 void RunFolder::rewind(int64_t step) {
   metrics_.reset();
@@ -116,7 +128,8 @@ void RunFolder::sample(int64_t step, Json row) {
   samples_->line(json_text(line));
 }
 
-void RunFolder::save_checkpoint(int64_t step, const std::function<void(const fs::path&)>& write, int64_t keep) {
+void RunFolder::save_checkpoint(int64_t step, const std::function<void(const fs::path&)>& write,
+                                int64_t keep) {
   if (metrics_) metrics_->sync();
   if (samples_) samples_->sync();
   AtomicFolder folder(checkpoint(step));

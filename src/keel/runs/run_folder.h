@@ -1,6 +1,6 @@
-// A run is a folder: manifest.json, metrics.jsonl, samples.jsonl, checkpoints/step-N/, final/. Started again with the
-// same command it goes on from its last checkpoint, or says that it is done; killed at any moment it loses at most
-// the steps since that checkpoint, and ends with the same bits.
+// A run is a folder: manifest.json, metrics.jsonl, samples.jsonl, checkpoints/step-N/, final/. Started again
+// with the same command it goes on from its last checkpoint, or says that it is done; killed at any moment it
+// loses at most the steps since that checkpoint, and ends with the same bits.
 #pragma once
 
 #include <filesystem>
@@ -19,14 +19,14 @@ struct RunIdentity {
   std::string stage;
   Json options;  // all options of the stage, where the run lies and how often it saves left out
   std::vector<std::filesystem::path> inputs;  // files and folders, recorded by SHA-256
-  Json machine;  // program version, libtorch, instruction set, threads
+  Json machine;                               // program version, libtorch, instruction set, threads
 };
 
 class RunFolder {
  public:
   /// Makes the folder and its manifest, or opens the one that is there.
-  /// Errors: [folder/manifest.json] the folder belongs to another run, with the first difference named; a folder that
-  /// is not a run's and not empty.
+  /// Errors: [folder/manifest.json] the folder belongs to another run, with the first difference named; a
+  /// folder that is not a run's and not empty.
   RunFolder(std::filesystem::path path, const RunIdentity& identity);
 
   bool finished() const;
@@ -43,9 +43,10 @@ class RunFolder {
   /// A row of samples.jsonl.
   void sample(int64_t step, Json row);
 
-  /// Writes checkpoints/step-N/ whole or not at all (rows logged so far are synced first); older ones beyond `keep`
-  /// are removed.
-  void save_checkpoint(int64_t step, const std::function<void(const std::filesystem::path&)>& write, int64_t keep = 1);
+  /// Writes checkpoints/step-N/ whole or not at all (rows logged so far are synced first); older ones beyond
+  /// `keep` are removed.
+  void save_checkpoint(int64_t step, const std::function<void(const std::filesystem::path&)>& write,
+                       int64_t keep = 1);
   /// Writes final/ whole or not at all, then removes the checkpoints.
   void finish(const std::function<void(const std::filesystem::path&)>& write);
 

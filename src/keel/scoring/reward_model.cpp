@@ -28,18 +28,21 @@ RewardModel::RewardModel(const std::filesystem::path& folder, const std::filesys
                          const std::string& precision)
     : model_(load_model(folder)), shares_tokenizer_(same_tokenizer(folder, policy_folder)) {
   if (model_.head.kind != HeadKind::scalar)
-    throw Error(folder.string(), "expected a reward model (…ForSequenceClassification), got a language model");
+    throw Error(folder.string(),
+                "expected a reward model (…ForSequenceClassification), got a language model");
   model_.precision = choose_precision(precision, model_.config().hidden);
   if (shares_tokenizer_) return;
   if (tokenizer_hash(folder).empty())
-    throw Error(folder.string(), "expected a tokenizer beside a reward model whose tokenizer is not the policy's, got none");
+    throw Error(folder.string(),
+                "expected a tokenizer beside a reward model whose tokenizer is not the policy's, got none");
   tokenizer_ = Tokenizer::load(folder);
 }
 
 Example RewardModel::example_of(const ScoredSample& sample) const {
   Example example;
   example.prompt = shares_tokenizer_ ? sample.prompt_ids : tokenizer_->encode(sample.prompt_text);
-  std::vector<int64_t> ids = shares_tokenizer_ ? sample.completion_ids : tokenizer_->encode_completion(sample.completion_text);
+  std::vector<int64_t> ids =
+      shares_tokenizer_ ? sample.completion_ids : tokenizer_->encode_completion(sample.completion_text);
   if (!shares_tokenizer_ && sample.finished && tokenizer_->eos_id()) ids.push_back(*tokenizer_->eos_id());
   if (ids.empty()) ids.push_back(tokenizer_->eos_id().value_or(0));  // an empty text is still judged
   const int64_t room = model_.config().max_positions - static_cast<int64_t>(example.prompt.size());
@@ -79,7 +82,8 @@ std::vector<double> reward_examples(const Model& model, std::span<const Example*
     const Role role = role_of(model);
     const Tensor hidden = forest_hidden(*role.trunk, batch.forest, role.precision);
     const Tensor values = scalar_values(role, hidden, batch.last_rows).to(at::kDouble).contiguous();
-    rewards.insert(rewards.end(), values.const_data_ptr<double>(), values.const_data_ptr<double>() + values.numel());
+    rewards.insert(rewards.end(), values.const_data_ptr<double>(),
+                   values.const_data_ptr<double>() + values.numel());
     begin = end;
   }
   return rewards;

@@ -1,5 +1,5 @@
-// A reward model as a scorer. It reads ids when it shares the policy's tokenizer; else it tokenises the text anew, so
-// a reward model of any family and vocabulary can judge any policy.
+// A reward model as a scorer. It reads ids when it shares the policy's tokenizer; else it tokenises the text
+// anew, so a reward model of any family and vocabulary can judge any policy.
 #pragma once
 
 #include <filesystem>
@@ -15,7 +15,8 @@ class RewardModel : public Scorer {
  public:
   /// `policy_folder`: the model folder whose ids the samples carry.
   /// Errors: [folder] not a classifier; texts are needed but the folder has no tokenizer.
-  RewardModel(const std::filesystem::path& folder, const std::filesystem::path& policy_folder, const std::string& precision);
+  RewardModel(const std::filesystem::path& folder, const std::filesystem::path& policy_folder,
+              const std::string& precision);
   void score(std::span<const ScoredSample> samples, std::span<Score> scores) override;
   const Model& model() const { return model_; }
   bool shares_tokenizer() const { return shares_tokenizer_; }

@@ -59,12 +59,16 @@ KEEL_INLINE void cache_row_body(const CacheRowWork<T>& w) {
   add_range(w, w.ranges.second_begin, w.ranges.second_end, weights);
 }
 
-KEEL_DISPATCHED void cache_row(const CacheRowWork<float>& work) { cache_row_body(work); }
-KEEL_DISPATCHED void cache_row(const CacheRowWork<double>& work) { cache_row_body(work); }
+KEEL_DISPATCHED void cache_row(const CacheRowWork<float>& work) {
+  cache_row_body(work);
+}
+KEEL_DISPATCHED void cache_row(const CacheRowWork<double>& work) {
+  cache_row_body(work);
+}
 
 template <class T>
-void attend_as(const Tensor& q, const Tensor& keys, const Tensor& values, const std::vector<KeyRanges>& ranges,
-               double scale, Tensor& out) {
+void attend_as(const Tensor& q, const Tensor& keys, const Tensor& values,
+               const std::vector<KeyRanges>& ranges, double scale, Tensor& out) {
   const int64_t heads = q.size(1), kv_heads = keys.size(1), d = q.size(2), group = heads / kv_heads;
   const T *queries = q.const_data_ptr<T>(), *k = keys.const_data_ptr<T>(), *v = values.const_data_ptr<T>();
   T* result = out.data_ptr<T>();
@@ -74,13 +78,14 @@ void attend_as(const Tensor& q, const Tensor& keys, const Tensor& values, const 
       const KeyRanges& r = ranges[static_cast<size_t>(item / heads)];
       scores.resize(static_cast<size_t>(r.first_end - r.first_begin + r.second_end - r.second_begin));
       const int64_t kv_offset = item % heads / group * d;
-      cache_row({queries + item * d, k + kv_offset, v + kv_offset, scores.data(), result + item * d, kv_heads * d, d,
-                 static_cast<T>(scale), r});
+      cache_row({queries + item * d, k + kv_offset, v + kv_offset, scores.data(), result + item * d,
+                 kv_heads * d, d, static_cast<T>(scale), r});
     }
   });
 }
 
-void check_arguments(const Tensor& q, const Tensor& keys, const Tensor& values, const std::vector<KeyRanges>& ranges) {
+void check_arguments(const Tensor& q, const Tensor& keys, const Tensor& values,
+                     const std::vector<KeyRanges>& ranges) {
   check_shape("cache_attention", "q", q, {static_cast<int64_t>(ranges.size()), -1, -1});
   check_shape("cache_attention", "keys", keys, {-1, -1, q.size(2)});
   check_shape("cache_attention", "values", values, keys.sizes().vec());
@@ -88,8 +93,8 @@ void check_arguments(const Tensor& q, const Tensor& keys, const Tensor& values, 
 
 }  // namespace
 
-Tensor cache_attention(const Tensor& q, const Tensor& keys, const Tensor& values, const std::vector<KeyRanges>& ranges,
-                       double scale) {
+Tensor cache_attention(const Tensor& q, const Tensor& keys, const Tensor& values,
+                       const std::vector<KeyRanges>& ranges, double scale) {
   if (!q.is_cpu()) return cache_attention_plain(q, keys, values, ranges, scale);
   check_arguments(q, keys, values, ranges);
   const Tensor queries = q.contiguous();
@@ -107,7 +112,8 @@ Tensor cache_attention_plain(const Tensor& q, const Tensor& keys, const Tensor& 
   for (size_t i = 0; i < ranges.size(); ++i) {
     const KeyRanges& r = ranges[i];
     const auto seen = [&](const Tensor& cache) {
-      return at::cat({cache.slice(0, r.first_begin, r.first_end), cache.slice(0, r.second_begin, r.second_end)})
+      return at::cat(
+                 {cache.slice(0, r.first_begin, r.first_end), cache.slice(0, r.second_begin, r.second_end)})
           .repeat_interleave(group, 1)
           .transpose(0, 1);
     };

@@ -5,14 +5,16 @@
 
 namespace keel {
 
-/// What one row sees: two ranges of cache slots, the shared prompt's and its own. Either may be empty, not both.
+/// What one row sees: two ranges of cache slots, the shared prompt's and its own. Either may be empty, not
+/// both.
 struct KeyRanges {
   int64_t first_begin = 0, first_end = 0, second_begin = 0, second_end = 0;
 };
 
-/// q: (B, heads, d); keys, values: (slots, kv_heads, d); float32 or float64 on the CPU. Returns (B, heads, d).
-Tensor cache_attention(const Tensor& q, const Tensor& keys, const Tensor& values, const std::vector<KeyRanges>& ranges,
-                       double scale);
+/// q: (B, heads, d); keys, values: (slots, kv_heads, d); float32 or float64 on the CPU. Returns (B, heads,
+/// d).
+Tensor cache_attention(const Tensor& q, const Tensor& keys, const Tensor& values,
+                       const std::vector<KeyRanges>& ranges, double scale);
 
 /// The same by ATen's operations, row by row: the plain statement that tests compare with.
 Tensor cache_attention_plain(const Tensor& q, const Tensor& keys, const Tensor& values,

@@ -15,8 +15,9 @@ void check_shape(const char* where, const char* name, const Tensor& tensor, std:
   for (size_t i = 0; fits && i < expected.size(); ++i)
     fits = expected[i] < 0 || tensor.size(static_cast<int64_t>(i)) == expected[i];
   if (fits) return;
-  throw std::invalid_argument("[" + std::string(where) + "] expected " + name + " of shape " + shape_text(expected) +
-                              ", got " + (tensor.defined() ? shape_text(tensor.sizes()) : "nothing"));
+  throw std::invalid_argument("[" + std::string(where) + "] expected " + name + " of shape " +
+                              shape_text(expected) + ", got " +
+                              (tensor.defined() ? shape_text(tensor.sizes()) : "nothing"));
 }
 
 }  // namespace keel

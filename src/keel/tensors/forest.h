@@ -1,5 +1,6 @@
-// A batch is a forest: token segments laid end to end, depth first, without padding. A segment attends causally to
-// itself and fully to all of its ancestors; a branch continues the positions of its parent (docs/ARCHITECTURE.md).
+// A batch is a forest: token segments laid end to end, depth first, without padding. A segment attends
+// causally to itself and fully to all of its ancestors; a branch continues the positions of its parent
+// (docs/ARCHITECTURE.md).
 #pragma once
 
 #include "keel/tensors/tensor.h"
@@ -13,7 +14,8 @@ struct Segment {
   int64_t size() const { return end - begin; }
 };
 
-/// One query range against one key range. Causal: the ranges are the same one; else every query sees every key.
+/// One query range against one key range. Causal: the ranges are the same one; else every query sees every
+/// key.
 struct AttentionPiece {
   int64_t query_begin = 0, query_end = 0;
   int64_t key_begin = 0, key_end = 0;
@@ -28,8 +30,8 @@ struct Forest {
   int64_t size() const { return segments.empty() ? 0 : segments.back().end; }
 };
 
-/// Builds a forest segment by segment. Depth-first order is the caller's duty and is checked: a parent comes before
-/// its children, and nothing but its descendants stands between.
+/// Builds a forest segment by segment. Depth-first order is the caller's duty and is checked: a parent comes
+/// before its children, and nothing but its descendants stands between.
 class ForestBuilder {
  public:
   /// Adds a segment and returns its index. `tokens` may not be empty.

@@ -126,7 +126,8 @@ struct InOnePass : Function<InOnePass> {
   }
 };
 
-void check_arguments(const Tensor& q, const Tensor& k, const Tensor& v, const std::vector<Segment>& segments) {
+void check_arguments(const Tensor& q, const Tensor& k, const Tensor& v,
+                     const std::vector<Segment>& segments) {
   const int64_t rows = segments.empty() ? 0 : segments.back().end;
   check_shape("forest_attention", "q", q, {rows, -1, -1});
   check_shape("forest_attention", "k", k, {rows, -1, q.size(2)});
@@ -144,8 +145,8 @@ Tensor forest_attention_by_pieces(const Tensor& q, const Tensor& k, const Tensor
   return ByPieces::apply(q.contiguous(), k.contiguous(), v.contiguous(), attention_pieces(segments), scale);
 }
 
-Tensor forest_attention(const Tensor& q, const Tensor& k, const Tensor& v, const std::vector<Segment>& segments,
-                        double scale) {
+Tensor forest_attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                        const std::vector<Segment>& segments, double scale) {
   const bool own_kernel = q.is_cpu() && (q.scalar_type() == at::kFloat || q.scalar_type() == at::kDouble);
   if (!own_kernel) return forest_attention_by_pieces(q, k, v, segments, scale);
   check_arguments(q, k, v, segments);

@@ -1,6 +1,7 @@
-// The keys and values of a segment's chain (its ancestors from the root on, then itself) are copied side by side,
-// the keys also transposed, so that scores are computed for many keys at once whatever the head size is. A row then
-// needs one softmax over the keys up to itself: nothing masked is computed and nothing is merged.
+// The keys and values of a segment's chain (its ancestors from the root on, then itself) are copied side by
+// side, the keys also transposed, so that scores are computed for many keys at once whatever the head size
+// is. A row then needs one softmax over the keys up to itself: nothing masked is computed and nothing is
+// merged.
 #include "keel/tensors/forest_attention_cpu.h"
 
 #include <cmath>
@@ -18,8 +19,8 @@ struct Shape {
 
 // scores[j] = scale * sum_c x[c] * transposed[c][j]
 template <class T>
-KEEL_INLINE void dot_with_all(T* scores, const T* x, const T* transposed, int64_t stride, int64_t count, int64_t d,
-                              T scale) {
+KEEL_INLINE void dot_with_all(T* scores, const T* x, const T* transposed, int64_t stride, int64_t count,
+                              int64_t d, T scale) {
   for (int64_t j = 0; j < count; ++j) scores[j] = 0;
   for (int64_t c = 0; c < d; ++c) {
     const T factor = x[c] * scale;
@@ -97,7 +98,8 @@ struct RowBackward {
   T scale, lse;
 };
 
-// With P the probabilities: dP = grad Vᵀ, dS = P (dP - grad·out), dq = scale dS K, dk = scale dSᵀ q, dv = Pᵀ grad.
+// With P the probabilities: dP = grad Vᵀ, dS = P (dP - grad·out), dq = scale dS K, dk = scale dSᵀ q, dv = Pᵀ
+// grad.
 template <class T>
 KEEL_INLINE void row_backward_body(const RowBackward<T>& r) {
   dot_with_all(r.scores, r.q, r.keys_transposed, r.stride, r.count, r.d, r.scale);
@@ -112,15 +114,24 @@ KEEL_INLINE void row_backward_body(const RowBackward<T>& r) {
   add_outer(r.dkeys, r.score_grads, r.q, r.count, r.d);
 }
 
-KEEL_DISPATCHED float row_forward(const RowForward<float>& row) { return row_forward_body(row); }
-KEEL_DISPATCHED double row_forward(const RowForward<double>& row) { return row_forward_body(row); }
-KEEL_DISPATCHED void row_backward(const RowBackward<float>& row) { row_backward_body(row); }
-KEEL_DISPATCHED void row_backward(const RowBackward<double>& row) { row_backward_body(row); }
+KEEL_DISPATCHED float row_forward(const RowForward<float>& row) {
+  return row_forward_body(row);
+}
+KEEL_DISPATCHED double row_forward(const RowForward<double>& row) {
+  return row_forward_body(row);
+}
+KEEL_DISPATCHED void row_backward(const RowBackward<float>& row) {
+  row_backward_body(row);
+}
+KEEL_DISPATCHED void row_backward(const RowBackward<double>& row) {
+  row_backward_body(row);
+}
 
 // The key rows that a segment's rows may see: ancestors from the root on, then the segment itself.
 std::vector<Segment> chain_of(const std::vector<Segment>& segments, size_t index) {
   std::vector<Segment> chain = {segments[index]};
-  for (int32_t parent = segments[index].parent; parent >= 0; parent = segments[static_cast<size_t>(parent)].parent)
+  for (int32_t parent = segments[index].parent; parent >= 0;
+       parent = segments[static_cast<size_t>(parent)].parent)
     chain.insert(chain.begin(), segments[static_cast<size_t>(parent)]);
   return chain;
 }
@@ -143,7 +154,8 @@ class ChainRows {
     transposed_.resize(rows_.size());
     const int64_t n = count();
     for (int64_t j = 0; j < n; ++j)
-      for (int64_t c = 0; c < d_; ++c) transposed_[static_cast<size_t>(c * n + j)] = rows_[static_cast<size_t>(j * d_ + c)];
+      for (int64_t c = 0; c < d_; ++c)
+        transposed_[static_cast<size_t>(c * n + j)] = rows_[static_cast<size_t>(j * d_ + c)];
     return transposed_.data();
   }
 
@@ -172,7 +184,8 @@ struct Forward {
 
   void segment(const std::vector<Segment>& segments, size_t index, int64_t kv_head) const {
     const auto chain = chain_of(segments, index);
-    ChainRows<T> keys(k, chain, shape.kv_heads, kv_head, shape.d), values(v, chain, shape.kv_heads, kv_head, shape.d);
+    ChainRows<T> keys(k, chain, shape.kv_heads, kv_head, shape.d),
+        values(v, chain, shape.kv_heads, kv_head, shape.d);
     const T* transposed = keys.transposed();
     const int64_t before = keys.count() - segments[index].size();
     std::vector<T> scores(static_cast<size_t>(keys.count()));
@@ -194,7 +207,8 @@ struct Backward {
 
   void segment(const std::vector<Segment>& segments, size_t index, int64_t kv_head) const {
     const auto chain = chain_of(segments, index);
-    ChainRows<T> keys(k, chain, shape.kv_heads, kv_head, shape.d), values(v, chain, shape.kv_heads, kv_head, shape.d);
+    ChainRows<T> keys(k, chain, shape.kv_heads, kv_head, shape.d),
+        values(v, chain, shape.kv_heads, kv_head, shape.d);
     const T *keys_transposed = keys.transposed(), *values_transposed = values.transposed();
     const auto count = static_cast<size_t>(keys.count());
     const auto width = static_cast<size_t>(shape.d);
@@ -203,9 +217,10 @@ struct Backward {
     for (int64_t row = segments[index].begin; row < segments[index].end; ++row)
       for (int64_t head = kv_head * shape.group(); head < (kv_head + 1) * shape.group(); ++head) {
         const int64_t at = row * shape.heads + head, offset = at * shape.d;
-        row_backward({scores.data(), score_grads.data(), dq + offset, dkeys.data(), dvalues.data(), q + offset,
-                      out + offset, grad + offset, keys.rows(), keys_transposed, values_transposed, keys.count(),
-                      before + row - segments[index].begin + 1, shape.d, scale, lse[at]});
+        row_backward({scores.data(), score_grads.data(), dq + offset, dkeys.data(), dvalues.data(),
+                      q + offset, out + offset, grad + offset, keys.rows(), keys_transposed,
+                      values_transposed, keys.count(), before + row - segments[index].begin + 1, shape.d,
+                      scale, lse[at]});
       }
     add_to_packed(dk, dkeys, chain, shape.kv_heads, kv_head, shape.d);
     add_to_packed(dv, dvalues, chain, shape.kv_heads, kv_head, shape.d);
@@ -240,31 +255,37 @@ void forward_as(const Tensor& q, const Tensor& k, const Tensor& v, const std::ve
   const Forward<T> work{q.const_data_ptr<T>(), k.const_data_ptr<T>(), v.const_data_ptr<T>(),
                         out.data_ptr<T>(),     lse.data_ptr<T>(),     {q.size(1), k.size(1), q.size(2)},
                         static_cast<T>(scale)};
-  for_each_tree(segments, k.size(1), [&](size_t index, int64_t head) { work.segment(segments, index, head); });
+  for_each_tree(segments, k.size(1),
+                [&](size_t index, int64_t head) { work.segment(segments, index, head); });
 }
 
 template <class T>
 void backward_as(const Tensor& q, const Tensor& k, const Tensor& v, const std::vector<Segment>& segments,
-                 double scale, const Tensor& out, const Tensor& lse, const Tensor& grad, Tensor& dq, Tensor& dk,
-                 Tensor& dv) {
-  const Backward<T> work{q.const_data_ptr<T>(),   k.const_data_ptr<T>(),   v.const_data_ptr<T>(),
-                         out.const_data_ptr<T>(), lse.const_data_ptr<T>(), grad.const_data_ptr<T>(),
-                         dq.data_ptr<T>(),        dk.data_ptr<T>(),        dv.data_ptr<T>(),
-                         {q.size(1), k.size(1), q.size(2)}, static_cast<T>(scale)};
-  for_each_tree(segments, k.size(1), [&](size_t index, int64_t head) { work.segment(segments, index, head); });
+                 double scale, const Tensor& out, const Tensor& lse, const Tensor& grad, Tensor& dq,
+                 Tensor& dk, Tensor& dv) {
+  const Backward<T> work{q.const_data_ptr<T>(),   k.const_data_ptr<T>(),
+                         v.const_data_ptr<T>(),   out.const_data_ptr<T>(),
+                         lse.const_data_ptr<T>(), grad.const_data_ptr<T>(),
+                         dq.data_ptr<T>(),        dk.data_ptr<T>(),
+                         dv.data_ptr<T>(),        {q.size(1), k.size(1), q.size(2)},
+                         static_cast<T>(scale)};
+  for_each_tree(segments, k.size(1),
+                [&](size_t index, int64_t head) { work.segment(segments, index, head); });
 }
 
 }  // namespace
 
 void forest_attention_forward_cpu(const Tensor& q, const Tensor& k, const Tensor& v,
-                                  const std::vector<Segment>& segments, double scale, Tensor& out, Tensor& lse) {
+                                  const std::vector<Segment>& segments, double scale, Tensor& out,
+                                  Tensor& lse) {
   const auto run = q.scalar_type() == at::kDouble ? forward_as<double> : forward_as<float>;
   run(q, k, v, segments, scale, out, lse);
 }
 
 void forest_attention_backward_cpu(const Tensor& q, const Tensor& k, const Tensor& v,
                                    const std::vector<Segment>& segments, double scale, const Tensor& out,
-                                   const Tensor& lse, const Tensor& grad, Tensor& dq, Tensor& dk, Tensor& dv) {
+                                   const Tensor& lse, const Tensor& grad, Tensor& dq, Tensor& dk,
+                                   Tensor& dv) {
   const auto run = q.scalar_type() == at::kDouble ? backward_as<double> : backward_as<float>;
   run(q, k, v, segments, scale, out, lse, grad, dq, dk, dv);
 }

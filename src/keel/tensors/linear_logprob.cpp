@@ -29,9 +29,12 @@ Tensor chunk_log_softmax(const Tensor& hidden, const Tensor& weight, double temp
   return at::log_softmax(logits, -1);
 }
 
-Tensor entropy_of(const Tensor& log_p) { return (log_p.exp().mul_(log_p)).sum(-1).neg_(); }
+Tensor entropy_of(const Tensor& log_p) {
+  return (log_p.exp().mul_(log_p)).sum(-1).neg_();
+}
 
-// With p the softmax and z the scaled logits: d logp / dz = onehot - p, d entropy / dz = -p (log p + entropy).
+// With p the softmax and z the scaled logits: d logp / dz = onehot - p, d entropy / dz = -p (log p +
+// entropy).
 Tensor logit_gradient(const Tensor& log_p, const Tensor& tokens, const Tensor& entropy, const Tensor& dlogp,
                       const Tensor& dentropy) {
   const Tensor p = log_p.exp();

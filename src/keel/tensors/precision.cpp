@@ -7,7 +7,8 @@
 namespace keel {
 namespace {
 
-// Below this width the casts around a product cost more than bfloat16 saves (measured on AVX512-BF16, two cores).
+// Below this width the casts around a product cost more than bfloat16 saves (measured on AVX512-BF16, two
+// cores).
 constexpr int64_t kNarrow = 256;
 
 bool cpu_multiplies_bfloat16() {

@@ -1,4 +1,5 @@
-// In which number format matrix products run. Master weights, moments, softmax, norms and losses stay in float32.
+// In which number format matrix products run. Master weights, moments, softmax, norms and losses stay in
+// float32.
 #pragma once
 
 #include "keel/tensors/tensor.h"
@@ -7,12 +8,12 @@ namespace keel {
 
 enum class Precision { float32, bfloat16 };
 
-/// "auto" is bfloat16 where this machine multiplies it faster (AVX512-BF16, AMX, tensor cores) and the model is wide
-/// enough to repay the conversions; else float32. Errors: UsageError for any other name.
+/// "auto" is bfloat16 where this machine multiplies it faster (AVX512-BF16, AMX, tensor cores) and the model
+/// is wide enough to repay the conversions; else float32. Errors: UsageError for any other name.
 Precision choose_precision(const std::string& name, int64_t hidden);
 
-/// x Wᵀ + b. x: (N, in), weight: (out, in), bias: (out) or undefined. The product runs in `precision` (float64 stays
-/// float64); the result has x's dtype. Differentiable.
+/// x Wᵀ + b. x: (N, in), weight: (out, in), bias: (out) or undefined. The product runs in `precision`
+/// (float64 stays float64); the result has x's dtype. Differentiable.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Precision precision);
 
 }  // namespace keel

@@ -1,4 +1,5 @@
-// Kernels in plain C++ that the compiler vectorises once for each instruction set, chosen when the program loads.
+// Kernels in plain C++ that the compiler vectorises once for each instruction set, chosen when the program
+// loads.
 #pragma once
 
 #if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__SANITIZE_ADDRESS__)

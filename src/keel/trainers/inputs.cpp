@@ -9,7 +9,8 @@
 namespace keel {
 
 std::optional<Tokenizer> load_tokenizer(const std::filesystem::path& folder) {
-  const bool present = std::filesystem::exists(folder / "tokenizer.json") || std::filesystem::exists(folder / "vocab.json");
+  const bool present =
+      std::filesystem::exists(folder / "tokenizer.json") || std::filesystem::exists(folder / "vocab.json");
   return present ? std::optional(Tokenizer::load(folder)) : std::nullopt;
 }
 
@@ -28,23 +29,26 @@ std::optional<int64_t> end_id(const Model& model, const Tokenizer* tokenizer) {
 int64_t usable_length(int64_t max_length, const Model& model) {
   const int64_t context = model.config().max_positions;
   if (max_length > context)
-    throw UsageError("--max-length", "expected at most the model's context of " + std::to_string(context) + ", got " +
-                                         std::to_string(max_length));
+    throw UsageError("--max-length", "expected at most the model's context of " + std::to_string(context) +
+                                         ", got " + std::to_string(max_length));
   return max_length == 0 ? context : max_length;
 }
 
-ExampleSet open_examples(const std::string& path, const Model& model, const Tokenizer* tokenizer, int64_t max_length,
-                         TooLong too_long, std::initializer_list<RowKind> accepted) {
+ExampleSet open_examples(const std::string& path, const Model& model, const Tokenizer* tokenizer,
+                         int64_t max_length, TooLong too_long, std::initializer_list<RowKind> accepted) {
   const RowFile file = read_rows(path);
   for (const Row& row : file.rows)
     if (std::find(accepted.begin(), accepted.end(), row.kind) == accepted.end())
-      throw Error(path + ":" + std::to_string(row.line),
-                  std::string("expected another kind of row for this stage, got a ") + row_kind_name(row.kind));
+      throw Error(
+          path + ":" + std::to_string(row.line),
+          std::string("expected another kind of row for this stage, got a ") + row_kind_name(row.kind));
   const ExampleSet set = encode_rows(file, tokenizer, model.config().vocabulary,
                                      {usable_length(max_length, model), end_id(model, tokenizer), too_long});
   if (set.examples.empty()) throw Error(path, "expected at least one row to use, got none");
-  if (set.truncated > 0) log_warning(path + ": " + std::to_string(set.truncated) + " rows longer than the context were cut");
-  if (set.dropped > 0) log_warning(path + ": " + std::to_string(set.dropped) + " rows longer than the context were left out");
+  if (set.truncated > 0)
+    log_warning(path + ": " + std::to_string(set.truncated) + " rows longer than the context were cut");
+  if (set.dropped > 0)
+    log_warning(path + ": " + std::to_string(set.dropped) + " rows longer than the context were left out");
   for (const auto& [reason, count] : file.refused)
     log_warning(path + ": " + std::to_string(count) + " rows left out: " + reason);
   return set;

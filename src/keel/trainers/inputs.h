@@ -21,14 +21,16 @@ std::optional<int64_t> end_id(const Model& model, const Tokenizer* tokenizer);
 /// max_length, or the context when it is 0. Errors: UsageError when it is longer than the context.
 int64_t usable_length(int64_t max_length, const Model& model);
 
-/// Rows of a file as examples of this model. Warns of rows cut or left out. Errors: [file] no rows, or a row of a kind
-/// that `accepted` does not name.
-ExampleSet open_examples(const std::string& path, const Model& model, const Tokenizer* tokenizer, int64_t max_length,
-                         TooLong too_long, std::initializer_list<RowKind> accepted);
+/// Rows of a file as examples of this model. Warns of rows cut or left out. Errors: [file] no rows, or a row
+/// of a kind that `accepted` does not name.
+ExampleSet open_examples(const std::string& path, const Model& model, const Tokenizer* tokenizer,
+                         int64_t max_length, TooLong too_long, std::initializer_list<RowKind> accepted);
 
-/// Completions as scorers see them, request by request, sample by sample. Texts only when there is a tokenizer.
+/// Completions as scorers see them, request by request, sample by sample. Texts only when there is a
+/// tokenizer.
 std::vector<ScoredSample> scored_samples(const std::vector<Request>& requests,
-                                         const std::vector<std::vector<Completion>>& completions, const Tokenizer* tokenizer);
+                                         const std::vector<std::vector<Completion>>& completions,
+                                         const Tokenizer* tokenizer);
 
 /// Pointers to some examples.
 std::vector<const Example*> pick(const ExampleSet& set, const std::vector<int64_t>& indices);

@@ -16,19 +16,22 @@ std::function<bool(const Episode&)> after_end_rule(const UpdateOptions& options)
 
 // What the models say about some episodes.
 struct Readings {
-  Tensor logp, entropy;    // (N)
-  Tensor value;            // (M)
-  Tensor logp_reference;   // (N), when a reference plays
+  Tensor logp, entropy;   // (N)
+  Tensor value;           // (M)
+  Tensor logp_reference;  // (N), when a reference plays
 };
 
-Readings read_models(const Players& players, const EpisodeBatch& batch, double temperature, bool with_reference) {
+Readings read_models(const Players& players, const EpisodeBatch& batch, double temperature,
+                     bool with_reference) {
   std::vector<Role> roles = {players.policy, players.value};
   if (with_reference) roles.push_back(players.reference);
   const std::vector<Tensor> hidden = forward(batch.forest, roles);
   const LogProbs policy = language_logprobs(players.policy, hidden[0], batch.from, batch.tokens, temperature);
-  Readings readings{policy.logp, policy.entropy, scalar_values(players.value, hidden[1], batch.state_rows), {}};
+  Readings readings{
+      policy.logp, policy.entropy, scalar_values(players.value, hidden[1], batch.state_rows), {}};
   if (with_reference)
-    readings.logp_reference = language_logprobs(players.reference, hidden[2], batch.from, batch.tokens, temperature).logp;
+    readings.logp_reference =
+        language_logprobs(players.reference, hidden[2], batch.from, batch.tokens, temperature).logp;
   return readings;
 }
 
@@ -60,17 +63,21 @@ void append_offsets(std::vector<int64_t>& all, const std::vector<int64_t>& part)
 }
 
 // Credit for what is already read: rewards by state, advantages by token.
-void give_credit(Experience& e, const Tensor& token_states, double kl_coefficient, const UpdateOptions& options) {
+void give_credit(Experience& e, const Tensor& token_states, double kl_coefficient,
+                 const UpdateOptions& options) {
   e.kl = kl_estimate(e.logp, e.logp_reference, options.kl_estimator);
-  const Tensor state_kl = at::zeros_like(e.value).index_copy_(0, token_states, e.kl.to(e.value.scalar_type()));
+  const Tensor state_kl =
+      at::zeros_like(e.value).index_copy_(0, token_states, e.kl.to(e.value.scalar_type()));
   std::vector<double> scores;
   for (const Episode& episode : e.episodes) scores.push_back(episode.score);
   e.rewards = token_rewards(state_kl, at::tensor(scores, at::kDouble), e.state_offsets, kl_coefficient);
   if (options.whiten_rewards) e.rewards = whiten(e.rewards, options.variance, /*keep_mean=*/true);
-  const Advantages credit = generalized_advantages(e.rewards, e.value, e.state_offsets, options.gamma, options.lambda);
+  const Advantages credit =
+      generalized_advantages(e.rewards, e.value, e.state_offsets, options.gamma, options.lambda);
   e.returns = credit.returns;
   e.advantage = credit.advantage.index_select(0, token_states);
-  if (options.whiten_advantages && e.advantage.numel() > 1) e.advantage = whiten(e.advantage, options.variance);
+  if (options.whiten_advantages && e.advantage.numel() > 1)
+    e.advantage = whiten(e.advantage, options.variance);
 }
 
 // One mini-batch: what its losses are means over, and what they add up to.
@@ -80,11 +87,13 @@ struct MiniBatch {
 
 int64_t size_of(const std::vector<int64_t>& offsets, std::span<const int64_t> chosen) {
   int64_t size = 0;
-  for (const int64_t i : chosen) size += offsets[static_cast<size_t>(i) + 1] - offsets[static_cast<size_t>(i)];
+  for (const int64_t i : chosen)
+    size += offsets[static_cast<size_t>(i) + 1] - offsets[static_cast<size_t>(i)];
   return size;
 }
 
-void note_logp_change(UpdateReport& report, const Tensor& change, const EpisodeBatch& batch, std::span<const int64_t> chosen) {
+void note_logp_change(UpdateReport& report, const Tensor& change, const EpisodeBatch& batch,
+                      std::span<const int64_t> chosen) {
   const Tensor values = change.detach().to(at::kDouble);
   for (size_t i = 0; i < chosen.size(); ++i)
     report.logp_change[static_cast<size_t>(chosen[i])] =
@@ -92,12 +101,14 @@ void note_logp_change(UpdateReport& report, const Tensor& change, const EpisodeB
 }
 
 // Forward and backward over a micro-batch. Its shares of the means are added to the report.
-void accumulate(const Players& players, const Experience& e, std::span<const int64_t> chosen, const MiniBatch& whole,
-                const UpdateOptions& options, UpdateReport& report) {
+void accumulate(const Players& players, const Experience& e, std::span<const int64_t> chosen,
+                const MiniBatch& whole, const UpdateOptions& options, UpdateReport& report) {
   const EpisodeBatch batch = episode_batch(pointers(e.episodes, chosen), after_end_rule(options));
   const Readings now = read_models(players, batch, options.temperature, /*with_reference=*/false);
-  const Tensor at_tokens = range_indices(e.offsets, chosen), at_states = range_indices(e.state_offsets, chosen);
-  const Tensor logp_old = e.logp.index_select(0, at_tokens), advantage = e.advantage.index_select(0, at_tokens);
+  const Tensor at_tokens = range_indices(e.offsets, chosen),
+               at_states = range_indices(e.state_offsets, chosen);
+  const Tensor logp_old = e.logp.index_select(0, at_tokens),
+               advantage = e.advantage.index_select(0, at_tokens);
   const Tensor value_old = e.value.index_select(0, at_states), returns = e.returns.index_select(0, at_states);
   const Tensor weight = at::full_like(logp_old, 1.0 / static_cast<double>(whole.tokens));
   const Tensor state_weight = at::full_like(value_old, 1.0 / static_cast<double>(whole.states));
@@ -113,16 +124,19 @@ void accumulate(const Players& players, const Experience& e, std::span<const int
   report.policy_loss += policy_loss.item().toDouble();
   report.value_loss += value_loss.item().toDouble();
   report.entropy += entropy.item().toDouble();
-  report.policy_clip_fraction += share * policy_clip_fraction(now.logp, logp_old, advantage, weight, options.clip);
-  report.value_clip_fraction += state_share * value_clip_fraction(now.value, value_old, returns, state_weight, options.value_clip);
+  report.policy_clip_fraction +=
+      share * policy_clip_fraction(now.logp, logp_old, advantage, weight, options.clip);
+  report.value_clip_fraction +=
+      state_share * value_clip_fraction(now.value, value_old, returns, state_weight, options.value_clip);
   report.ratio_kl += (kl_estimate(logp_old, now.logp, KlEstimator::k3) * weight).sum().item().toDouble();
   note_logp_change(report, now.logp - logp_old, batch, chosen);
 }
 
 void divide(UpdateReport& report, double count) {
   for (double UpdateReport::*figure :
-       {&UpdateReport::policy_loss, &UpdateReport::value_loss, &UpdateReport::entropy, &UpdateReport::policy_clip_fraction,
-        &UpdateReport::value_clip_fraction, &UpdateReport::ratio_kl, &UpdateReport::gradient_norm, &UpdateReport::value_gradient_norm})
+       {&UpdateReport::policy_loss, &UpdateReport::value_loss, &UpdateReport::entropy,
+        &UpdateReport::policy_clip_fraction, &UpdateReport::value_clip_fraction, &UpdateReport::ratio_kl,
+        &UpdateReport::gradient_norm, &UpdateReport::value_gradient_norm})
     report.*figure /= count;
 }
 
@@ -155,8 +169,8 @@ Experience make_experience(const Players& players, std::vector<Episode> episodes
 }
 
 UpdateReport update_policy(const Players& players, const Experience& experience, const EpisodeOrder& order,
-                           AdamW& policy_optimizer, double policy_rate, AdamW& value_optimizer, double value_rate,
-                           const UpdateOptions& options) {
+                           AdamW& policy_optimizer, double policy_rate, AdamW& value_optimizer,
+                           double value_rate, const UpdateOptions& options) {
   UpdateReport report;
   report.logp_change.resize(experience.episodes.size());
   const auto count = static_cast<int64_t>(experience.episodes.size());
@@ -172,8 +186,9 @@ UpdateReport update_policy(const Players& players, const Experience& experience,
       policy_optimizer.zero_grad();
       value_optimizer.zero_grad();
       for (size_t begin = 0; begin < chosen.size(); begin += piece)
-        accumulate(players, experience, std::span(chosen).subspan(begin, std::min(piece, chosen.size() - begin)), whole,
-                   options, report);
+        accumulate(players, experience,
+                   std::span(chosen).subspan(begin, std::min(piece, chosen.size() - begin)), whole, options,
+                   report);
       report.gradient_norm += policy_optimizer.clip(options.max_grad_norm);
       report.value_gradient_norm += value_optimizer.clip(options.value_max_grad_norm);
       policy_optimizer.step(policy_rate);

@@ -1,5 +1,5 @@
-// The inner half of online reinforcement learning: what is known of a batch of rollouts, and the updates made from it.
-// The outer half, which samples and scores, is online.cpp.
+// The inner half of online reinforcement learning: what is known of a batch of rollouts, and the updates made
+// from it. The outer half, which samples and scores, is online.cpp.
 #pragma once
 
 #include "keel/algorithms/advantages.h"
@@ -11,8 +11,8 @@
 
 namespace keel {
 
-/// Where a response's score is given: on its last token (default), or one place after the EOS of a response that
-/// ended before the budget, as TRL 0.24 does, with a value of its own there.
+/// Where a response's score is given: on its last token (default), or one place after the EOS of a response
+/// that ended before the budget, as TRL 0.24 does, with a value of its own there.
 enum class ScorePlace { last_token, after_end };
 
 struct UpdateOptions {
@@ -42,14 +42,16 @@ struct Experience {
   Tensor value, returns, rewards;                       // (M)
 };
 
-/// Scores the rollouts with policy, value and reference, and gives credit: per-token KL penalty, score, GAE, whitening.
+/// Scores the rollouts with policy, value and reference, and gives credit: per-token KL penalty, score, GAE,
+/// whitening.
 Experience make_experience(const Players& players, std::vector<Episode> episodes, double kl_coefficient,
                            const UpdateOptions& options);
 
 /// What an update did, averaged over its mini-batches.
 struct UpdateReport {
   double policy_loss = 0, value_loss = 0, entropy = 0;
-  double policy_clip_fraction = 0, value_clip_fraction = 0, ratio_kl = 0;  // ratio_kl: k3 of new against old policy
+  double policy_clip_fraction = 0, value_clip_fraction = 0,
+         ratio_kl = 0;  // ratio_kl: k3 of new against old policy
   double gradient_norm = 0, value_gradient_norm = 0;
   std::vector<double> logp_change;  // by episode: sum of logp - old logp when it was last visited
 };
@@ -57,11 +59,11 @@ struct UpdateReport {
 /// The order of episodes in one epoch: (episodes) indices.
 using EpisodeOrder = std::function<std::vector<int64_t>(int64_t epoch)>;
 
-/// Epochs over shuffled mini-batches (Schulman 2017, algorithm 1). Each mini-batch's losses are token means over that
-/// mini-batch; micro-batches change nothing but memory. The value's loss is scaled by value_coefficient and has its
-/// own optimizer.
+/// Epochs over shuffled mini-batches (Schulman 2017, algorithm 1). Each mini-batch's losses are token means
+/// over that mini-batch; micro-batches change nothing but memory. The value's loss is scaled by
+/// value_coefficient and has its own optimizer.
 UpdateReport update_policy(const Players& players, const Experience& experience, const EpisodeOrder& order,
-                           AdamW& policy_optimizer, double policy_rate, AdamW& value_optimizer, double value_rate,
-                           const UpdateOptions& options);
+                           AdamW& policy_optimizer, double policy_rate, AdamW& value_optimizer,
+                           double value_rate, const UpdateOptions& options);
 
 }  // namespace keel

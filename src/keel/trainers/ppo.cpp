@@ -1,5 +1,5 @@
-// The loop of Ouyang et al. 2022, section 3.5, and Ziegler et al. 2019, section 2: prompts → rollout → score →
-// experience → updates → log. A step is one batch of prompts with all of its updates.
+// The loop of Ouyang et al. 2022, section 3.5, and Ziegler et al. 2019, section 2: prompts → rollout → score
+// → experience → updates → log. A step is one batch of prompts with all of its updates.
 #include "keel/trainers/ppo.h"
 
 #include <algorithm>
@@ -28,7 +28,8 @@ struct Cast {
 
   // On a shared trunk the value reads the policy's own pass.
   Players players() const {
-    const Role value_role = shared_trunk ? Role{&policy.decoder, &value.head, policy.precision} : role_of(value);
+    const Role value_role =
+        shared_trunk ? Role{&policy.decoder, &value.head, policy.precision} : role_of(value);
     return {role_of(policy), value_role, role_of(reference)};
   }
   std::vector<Parameter> value_parameters() const {
@@ -47,7 +48,9 @@ Model make_value(const PpoOptions& o, const Model& policy, const RewardModel& ju
   const auto seed = static_cast<uint64_t>(o.seed);
   const bool fits = judge.shares_tokenizer() && !o.shared_trunk;
   if (o.value_init == "reward" && !judge.shares_tokenizer())
-    throw UsageError("--value-init", "expected the policy's tokenizer in the reward model, got another one: use --value-init policy");
+    throw UsageError(
+        "--value-init",
+        "expected the policy's tokenizer in the reward model, got another one: use --value-init policy");
   if (o.shared_trunk) return shared_value(policy, seed);
   if (o.value_init == "policy" || !fits) return with_scalar_head(policy, seed);
   Model value = clone_model(judge.model());
@@ -59,14 +62,16 @@ Model make_value(const PpoOptions& o, const Model& policy, const RewardModel& ju
 
 Cast make_cast(const PpoOptions& o) {
   Model policy = open_model(o.model, o.precision);
-  if (policy.head.kind != HeadKind::language) throw Error(o.model, "expected a language model as policy, got a classifier");
+  if (policy.head.kind != HeadKind::language)
+    throw Error(o.model, "expected a language model as policy, got a classifier");
   Model reference = open_model(o.reference_model.empty() ? o.model : o.reference_model, o.precision);
   RewardModel judge(o.reward_model, o.model, o.precision);
   Model value = make_value(o, policy, judge);
   set_trainable(reference, false);
   set_trainable(policy, true);
   set_trainable(value, true);
-  return {std::move(policy), std::move(reference), std::move(value), std::move(judge), load_tokenizer(o.model), o.shared_trunk};
+  return {std::move(policy), std::move(reference),    std::move(value),
+          std::move(judge),  load_tokenizer(o.model), o.shared_trunk};
 }
 
 UpdateOptions update_options(const PpoOptions& o) {
@@ -91,7 +96,8 @@ UpdateOptions update_options(const PpoOptions& o) {
   return u;
 }
 
-std::vector<Request> make_requests(const PpoOptions& o, const Cast& cast, const std::vector<const Example*>& prompts, int64_t step) {
+std::vector<Request> make_requests(const PpoOptions& o, const Cast& cast,
+                                   const std::vector<const Example*>& prompts, int64_t step) {
   std::vector<Request> requests;
   const auto end = end_id(cast.policy, cast.tokenizer ? &*cast.tokenizer : nullptr);
   for (const Example* example : prompts) {
@@ -115,8 +121,8 @@ std::vector<Request> make_requests(const PpoOptions& o, const Cast& cast, const 
 struct Rollouts {
   std::vector<Episode> episodes;
   std::vector<ScoredSample> samples;
-  std::vector<double> rewards;         // raw, by episode
-  std::vector<double> sampler_logps;   // by token, for the drift
+  std::vector<double> rewards;        // raw, by episode
+  std::vector<double> sampler_logps;  // by token, for the drift
 };
 
 Rollouts roll_out(const PpoOptions& o, Cast& cast, const std::vector<const Example*>& prompts, int64_t step) {
@@ -137,7 +143,8 @@ Rollouts roll_out(const PpoOptions& o, Cast& cast, const std::vector<const Examp
         score = o.missing_eos == "replace" ? -o.missing_eos_penalty : score - o.missing_eos_penalty;
       rollouts.episodes.push_back({sample.prompt_ids, sample.completion_ids, sample.finished, score});
       rollouts.rewards.push_back(reward);
-      rollouts.sampler_logps.insert(rollouts.sampler_logps.end(), completion.logps.begin(), completion.logps.end());
+      rollouts.sampler_logps.insert(rollouts.sampler_logps.end(), completion.logps.begin(),
+                                    completion.logps.end());
     }
   return rollouts;
 }
@@ -163,20 +170,27 @@ double covariance(const std::vector<double>& a, const std::vector<double>& b) {
   return sum / static_cast<double>(a.size());
 }
 
-double deviation_of(const std::vector<double>& values) { return std::sqrt(covariance(values, values)); }
+double deviation_of(const std::vector<double>& values) {
+  return std::sqrt(covariance(values, values));
+}
 
 // How far the sampler's log-probabilities lie from the trainer's: mean and 99.9th percentile of |difference|.
 void add_drift(Json& row, const Tensor& logp, const std::vector<double>& sampler) {
   Tensor difference = (logp.to(at::kDouble) - at::tensor(sampler, at::kDouble)).abs();
   row["drift_mean"] = difference.mean().item().toDouble();
-  row["drift_p999"] = std::get<0>(difference.sort())[static_cast<int64_t>(0.999 * static_cast<double>(difference.numel() - 1))]
-                          .item().toDouble();
+  row["drift_p999"] =
+      std::get<0>(
+          difference.sort())[static_cast<int64_t>(0.999 * static_cast<double>(difference.numel() - 1))]
+          .item()
+          .toDouble();
 }
 
-Json metrics_of(const Rollouts& rollouts, const Experience& e, const UpdateReport& report, const KlController& controller) {
+Json metrics_of(const Rollouts& rollouts, const Experience& e, const UpdateReport& report,
+                const KlController& controller) {
   const auto count = static_cast<double>(e.episodes.size());
   const std::vector<double> kl = sequence_sums(e.kl, e.offsets);
-  const double finished = static_cast<double>(std::count_if(e.episodes.begin(), e.episodes.end(), [](const Episode& x) { return x.finished; }));
+  const double finished = static_cast<double>(
+      std::count_if(e.episodes.begin(), e.episodes.end(), [](const Episode& x) { return x.finished; }));
   const Tensor residual = e.returns - e.value;
   Json row = {{"reward", mean_of(rollouts.rewards)},
               {"reward_deviation", deviation_of(rollouts.rewards)},
@@ -204,10 +218,14 @@ class Alarms {
  public:
   void look_at(const Json& row) {
     if (row["kl"].get<double>() < -3 * row["kl_standard_error"].get<double>() - 1e-9)
-      say_once(said_kl_, "the KL is below zero by more than three standard errors: do sampler and trainer score the same distribution?");
+      say_once(said_kl_,
+               "the KL is below zero by more than three standard errors: do sampler and trainer score the "
+               "same distribution?");
     steps_away_ = row["score_covariance"].get<double>() < 0 ? steps_away_ + 1 : 0;
     if (steps_away_ >= 10)
-      say_once(said_sign_, "for ten steps the policy has moved away from what the reward model scores high: is a sign reversed?");
+      say_once(said_sign_,
+               "for ten steps the policy has moved away from what the reward model scores high: is a sign "
+               "reversed?");
   }
 
  private:
@@ -246,9 +264,11 @@ void PpoOptions::visit(OptionVisitor& v) {
   v(&temperature, "temperature", "Of sampling; policy and reference are scored at it too.", at_least(1e-3));
   v(&top_k, "top_k", "Sample from the k likeliest tokens; biases the ratios.", at_least(0));
   v(&top_p, "top_p", "Sample from the likeliest tokens of this mass; biases the ratios.", within(1e-6, 1));
-  v(&allow_biased_sampling, "allow_biased_sampling", "Go on though --top-k or --top-p make the sampled distribution another than the scored one.");
+  v(&allow_biased_sampling, "allow_biased_sampling",
+    "Go on though --top-k or --top-p make the sampled distribution another than the scored one.");
   v(&kl_coef, "kl_coef", "Weight of the KL penalty in the reward.", at_least(0));
-  v(&kl_target, "kl_target", "Sequence KL in nats that the coefficient is steered to; 0: fixed.", at_least(0));
+  v(&kl_target, "kl_target", "Sequence KL in nats that the coefficient is steered to; 0: fixed.",
+    at_least(0));
   v(&kl_horizon, "kl_horizon", "Episodes over which the coefficient adapts.", at_least(1));
   v(&kl_estimator, "kl_estimator", "Of the KL in the reward.", one_of({"k1", "k2", "k3"}));
   v(&clip, "clip", "The policy's ratio is clipped to 1 ± this.", at_least(0));
@@ -259,15 +279,19 @@ void PpoOptions::visit(OptionVisitor& v) {
   v(&lambda, "lambda", "Of generalised advantage estimation.", within(0, 1));
   v(&whiten_rewards, "whiten_rewards", "Scale per-token rewards to variance 1.");
   v(&whiten_advantages, "whiten_advantages", "Scale advantages to mean 0 and variance 1.");
-  v(&score_place, "score_place", "Where the score is given: on the last token, or after the end as TRL 0.24 does.",
+  v(&score_place, "score_place",
+    "Where the score is given: on the last token, or after the end as TRL 0.24 does.",
     one_of({"last_token", "after_end"}));
   v(&missing_eos_penalty, "missing_eos_penalty", "For a response that was cut before its end.", at_least(0));
-  v(&missing_eos, "missing_eos", "Whether that penalty is subtracted from the score or replaces it.", one_of({"subtract", "replace"}));
+  v(&missing_eos, "missing_eos", "Whether that penalty is subtracted from the score or replaces it.",
+    one_of({"subtract", "replace"}));
   v(&reward_scale, "reward_scale", "The score is multiplied by this before credit is given.");
-  v(&value_init, "value_init", "What the value model starts from; auto: the reward model where its tokenizer is the policy's.",
+  v(&value_init, "value_init",
+    "What the value model starts from; auto: the reward model where its tokenizer is the policy's.",
     one_of({"auto", "reward", "policy"}));
   v(&shared_trunk, "shared_trunk", "The value is a second head on the policy's trunk.");
-  v(&value_learning_rate, "value_learning_rate", "Of the value's own optimizer; 0: as the policy's.", at_least(0));
+  v(&value_learning_rate, "value_learning_rate", "Of the value's own optimizer; 0: as the policy's.",
+    at_least(0));
   v(&value_max_grad_norm, "value_max_grad_norm", "Clip the value's gradients; 0: never.", at_least(0));
   v(&log_samples, "log_samples", "Responses of each step kept in samples.jsonl.", at_least(0));
 }
@@ -275,9 +299,13 @@ void PpoOptions::visit(OptionVisitor& v) {
 void PpoOptions::check() const {
   TrainingOptions::check();
   if ((top_k > 0 || top_p < 1) && !allow_biased_sampling)
-    throw UsageError("--top-k, --top-p", "expected untruncated sampling for ppo, since ratios and KL are of the whole distribution: add --allow-biased-sampling to go on");
+    throw UsageError("--top-k, --top-p",
+                     "expected untruncated sampling for ppo, since ratios and KL are of the whole "
+                     "distribution: add --allow-biased-sampling to go on");
   if (shared_trunk && value_init == "reward")
-    throw UsageError("--value-init", "expected auto or policy with --shared-trunk: a reward model's head reads its own trunk");
+    throw UsageError(
+        "--value-init",
+        "expected auto or policy with --shared-trunk: a reward model's head reads its own trunk");
   if (batch_size * samples_per_prompt < mini_batches)
     throw UsageError("--mini-batches", "expected at most one mini-batch for each response of a step");
 }
@@ -285,15 +313,18 @@ void PpoOptions::check() const {
 void train_ppo(PpoOptions& options) {
   // 1. Players, prompts, state.
   Cast cast = make_cast(options);
-  const ExampleSet prompts = open_examples(options.data, cast.policy, cast.tokenizer ? &*cast.tokenizer : nullptr, options.max_length,
-                                           TooLong::drop, {RowKind::prompt, RowKind::completion, RowKind::preference, RowKind::ranking});
+  const ExampleSet prompts = open_examples(
+      options.data, cast.policy, cast.tokenizer ? &*cast.tokenizer : nullptr, options.max_length,
+      TooLong::drop, {RowKind::prompt, RowKind::completion, RowKind::preference, RowKind::ranking});
   const auto size = static_cast<int64_t>(prompts.examples.size());
   const int64_t steps = options.total_steps(size);
   const auto seed = static_cast<uint64_t>(options.seed);
   const DataOrder order(size, options.batch_size, seed, options.shuffle);
   const Schedule schedule = options.learning_schedule(steps);
-  const double value_rate = options.value_learning_rate > 0 ? options.value_learning_rate : options.learning_rate;
-  AdamW policy_optimizer(cast.policy.parameters(), options.adamw()), value_optimizer(cast.value_parameters(), options.adamw());
+  const double value_rate =
+      options.value_learning_rate > 0 ? options.value_learning_rate : options.learning_rate;
+  AdamW policy_optimizer(cast.policy.parameters(), options.adamw()),
+      value_optimizer(cast.value_parameters(), options.adamw());
   KlController controller{options.kl_coef, options.kl_target, options.kl_horizon};
   const UpdateOptions update = update_options(options);
   const auto visit = [&](Archive& archive) {
@@ -301,7 +332,8 @@ void train_ppo(PpoOptions& options) {
     value_optimizer.visit(archive, "value.");
     archive("kl_coefficient", controller.coefficient);
   };
-  TrainingRun run("ppo", options, {options.model, options.data, options.reward_model, options.reference_model}, steps,
+  TrainingRun run("ppo", options,
+                  {options.model, options.data, options.reward_model, options.reference_model}, steps,
                   {{"", &cast.policy}, {"value", &cast.value}}, visit);
   if (run.finished()) return;
 
@@ -316,14 +348,16 @@ void train_ppo(PpoOptions& options) {
     // 4. Epochs of mini-batch updates.
     const auto episodes = static_cast<int64_t>(experience.episodes.size());
     const auto shuffled = [&](int64_t epoch) {
-      const KeyedPermutation permutation(seed, static_cast<uint32_t>(step * options.ppo_epochs + epoch), episodes, Stream::selection);
+      const KeyedPermutation permutation(seed, static_cast<uint32_t>(step * options.ppo_epochs + epoch),
+                                         episodes, Stream::selection);
       std::vector<int64_t> indices;
       for (int64_t i = 0; i < episodes; ++i) indices.push_back(permutation(i));
       return indices;
     };
     const double multiplier = schedule.multiplier(step);
-    const UpdateReport report = update_policy(players, experience, shuffled, policy_optimizer, options.learning_rate * multiplier,
-                                              value_optimizer, value_rate * multiplier, update);
+    const UpdateReport report =
+        update_policy(players, experience, shuffled, policy_optimizer, options.learning_rate * multiplier,
+                      value_optimizer, value_rate * multiplier, update);
     // 5. Log, steer the coefficient.
     last = metrics_of(rollouts, experience, report, controller);
     last["learning_rate"] = options.learning_rate * multiplier;
@@ -331,7 +365,8 @@ void train_ppo(PpoOptions& options) {
     alarms.look_at(last);
     log_samples(run, options, rollouts, step);
     run.end_step(step, experience.offsets.back(), last,
-                 "reward " + std::to_string(last["reward"].get<double>()).substr(0, 6) + "  kl " + std::to_string(last["kl"].get<double>()).substr(0, 5));
+                 "reward " + std::to_string(last["reward"].get<double>()).substr(0, 6) + "  kl " +
+                     std::to_string(last["kl"].get<double>()).substr(0, 5));
   }
   run.finish(last);
 }

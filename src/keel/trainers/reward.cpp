@@ -1,5 +1,6 @@
-// Ouyang et al. 2022, section 3.5: every prompt's K(K-1)/2 comparisons are one element of the batch, its completions
-// one pass over a shared prompt. Rows with a label train the same head as a classifier whose logit is the reward.
+// Ouyang et al. 2022, section 3.5: every prompt's K(K-1)/2 comparisons are one element of the batch, its
+// completions one pass over a shared prompt. Rows with a label train the same head as a classifier whose
+// logit is the reward.
 #include "keel/trainers/reward.h"
 
 #include <algorithm>
@@ -32,18 +33,20 @@ struct BatchMeasure {
 // The elements that the loss is a mean over: prompts with a strict pair, or labelled rows.
 int64_t elements(std::span<const Example* const> batch, bool labels) {
   return labels ? static_cast<int64_t>(batch.size())
-                : std::count_if(batch.begin(), batch.end(), [](const Example* e) { return has_strict_pair(*e); });
+                : std::count_if(batch.begin(), batch.end(),
+                                [](const Example* e) { return has_strict_pair(*e); });
 }
 
 struct PieceLoss {
   Tensor loss, advantage;  // advantage (P): better - worse, or the logit with the label's sign
 };
 
-PieceLoss comparison_loss(const Tensor& rewards, std::span<const Example* const> piece, const JudgedBatch& input,
-                          int64_t count) {
+PieceLoss comparison_loss(const Tensor& rewards, std::span<const Example* const> piece,
+                          const JudgedBatch& input, int64_t count) {
   const ComparisonBatch pairs = comparison_batch(piece, input, count);
   const Tensor better = rewards.index_select(0, pairs.better), worse = rewards.index_select(0, pairs.worse);
-  return {preference_loss(better, worse, {}, pairs.weight.to(rewards.scalar_type())), (better - worse).detach()};
+  return {preference_loss(better, worse, {}, pairs.weight.to(rewards.scalar_type())),
+          (better - worse).detach()};
 }
 
 PieceLoss labelled_loss(const Tensor& logits, std::span<const Example* const> piece, int64_t count) {
@@ -61,18 +64,21 @@ void add_piece(BatchMeasure& measured, const PieceLoss& piece) {
   measured.judged += piece.advantage.numel();
 }
 
-BatchMeasure batch_loss(const RewardTask& task, const std::vector<const Example*>& batch, int64_t micro_batch_size,
-                    const Dropout* keyed) {
+BatchMeasure batch_loss(const RewardTask& task, const std::vector<const Example*>& batch,
+                        int64_t micro_batch_size, const Dropout* keyed) {
   BatchMeasure measured;
   const int64_t count = std::max<int64_t>(1, elements(batch, task.labels));
   const Role role = role_of(task.model);
   for (const auto& part : micro_batches(batch, micro_batch_size)) {
     JudgedBatch input = judged_batch(part);
     std::optional<Dropout> dropout;
-    if (keyed != nullptr) dropout = Dropout{keyed->rate, keyed->seed, keyed->step, std::move(input.documents)};
-    const Tensor hidden = forest_hidden(*role.trunk, input.forest, role.precision, dropout ? &*dropout : nullptr);
+    if (keyed != nullptr)
+      dropout = Dropout{keyed->rate, keyed->seed, keyed->step, std::move(input.documents)};
+    const Tensor hidden =
+        forest_hidden(*role.trunk, input.forest, role.precision, dropout ? &*dropout : nullptr);
     const Tensor rewards = scalar_values(role, hidden, input.last_rows);
-    const PieceLoss piece = task.labels ? labelled_loss(rewards, part, count) : comparison_loss(rewards, part, input, count);
+    const PieceLoss piece =
+        task.labels ? labelled_loss(rewards, part, count) : comparison_loss(rewards, part, input, count);
     if (piece.loss.requires_grad()) piece.loss.backward();
     add_piece(measured, piece);
     measured.tokens += input.forest.size();
@@ -108,7 +114,8 @@ Validation validate(const RewardTask& task, const ExampleSet& set, int64_t rows)
 Json validation_row(const Validation& v) {
   const Interval interval = wilson(v.right, v.judged);
   return {{"validation_loss", v.loss},
-          {"validation_accuracy", static_cast<double>(v.right) / static_cast<double>(std::max<int64_t>(1, v.judged))},
+          {"validation_accuracy",
+           static_cast<double>(v.right) / static_cast<double>(std::max<int64_t>(1, v.judged))},
           {"validation_accuracy_low", interval.low},
           {"validation_accuracy_high", interval.high},
           {"validation_pairs", v.judged}};
@@ -117,8 +124,9 @@ Json validation_row(const Validation& v) {
 // Mean and deviation of the reward over demonstrations; the head is changed so that they become 0 (and 1).
 void normalize(RewardTask& task, const RewardOptions& options, Json& summary) {
   if (options.normalization == "none") return;
-  const ExampleSet set = open_examples(options.center_on, task.model, task.tokenizer ? &*task.tokenizer : nullptr,
-                                       options.max_length, TooLong::drop, {RowKind::completion, RowKind::text});
+  const ExampleSet set =
+      open_examples(options.center_on, task.model, task.tokenizer ? &*task.tokenizer : nullptr,
+                    options.max_length, TooLong::drop, {RowKind::completion, RowKind::text});
   std::vector<const Example*> all;
   for (const Example& example : set.examples) all.push_back(&example);
   const Tensor rewards = at::tensor(reward_examples(task.model, all), at::kDouble);
@@ -140,12 +148,13 @@ RewardTask open_task(const RewardOptions& options) {
 }
 
 ExampleSet open_judged(const std::string& path, const RewardTask& task, int64_t max_length) {
-  return open_examples(path, task.model, task.tokenizer ? &*task.tokenizer : nullptr, max_length, TooLong::drop,
-                       {RowKind::preference, RowKind::ranking, RowKind::label});
+  return open_examples(path, task.model, task.tokenizer ? &*task.tokenizer : nullptr, max_length,
+                       TooLong::drop, {RowKind::preference, RowKind::ranking, RowKind::label});
 }
 
 bool holds_labels(const ExampleSet& set, const std::string& path) {
-  const auto labelled = std::count_if(set.examples.begin(), set.examples.end(), [](const Example& e) { return e.label.has_value(); });
+  const auto labelled = std::count_if(set.examples.begin(), set.examples.end(),
+                                      [](const Example& e) { return e.label.has_value(); });
   if (labelled != 0 && labelled != static_cast<int64_t>(set.examples.size()))
     throw Error(path, "expected rankings or labels, got both: train on one kind at a time");
   return labelled != 0;
@@ -153,12 +162,15 @@ bool holds_labels(const ExampleSet& set, const std::string& path) {
 
 }  // namespace
 
-RewardOptions::RewardOptions() { learning_rate = 5e-5; }
+RewardOptions::RewardOptions() {
+  learning_rate = 5e-5;
+}
 
 void RewardOptions::visit(OptionVisitor& v) {
   SupervisedOptions::visit(v);
   v(&normalization, "normalization",
-    "After training: mean reward 0 on --center-on (mean, InstructGPT), or mean 0 and variance 1 (unit, Ziegler 2019).",
+    "After training: mean reward 0 on --center-on (mean, InstructGPT), or mean 0 and variance 1 (unit, "
+    "Ziegler 2019).",
     one_of({"none", "mean", "unit"}));
   v(&center_on, "center_on", "Demonstrations whose mean reward becomes 0.", input());
 }
@@ -191,25 +203,30 @@ void train_reward(RewardOptions& options) {
     optimizer.visit(archive, "adamw.");
     selection.visit(archive, task.model);
   };
-  TrainingRun run("reward", options, {options.model, options.data, options.validation, options.center_on}, steps,
-                  {{"", &task.model}}, visit);
+  TrainingRun run("reward", options, {options.model, options.data, options.validation, options.center_on},
+                  steps, {{"", &task.model}}, visit);
   if (run.finished()) return;
 
   // 3. Comparisons, gradients, step, log.
   Json last;
   for (int64_t step = run.first_step(); step < steps; ++step) {
     const auto batch = pick(data, order.batch(step));
-    const Dropout dropout{options.dropout, static_cast<uint64_t>(options.seed), static_cast<uint32_t>(step), {}};
+    const Dropout dropout{
+        options.dropout, static_cast<uint64_t>(options.seed), static_cast<uint32_t>(step), {}};
     optimizer.zero_grad();
-    const BatchMeasure measured = batch_loss(task, batch, options.micro_batch_size, options.dropout > 0 ? &dropout : nullptr);
+    const BatchMeasure measured =
+        batch_loss(task, batch, options.micro_batch_size, options.dropout > 0 ? &dropout : nullptr);
     const double norm = optimizer.clip(options.max_grad_norm);
     const double rate = options.learning_rate * schedule.multiplier(step);
     optimizer.step(rate);
     const auto judged = static_cast<double>(std::max<int64_t>(1, measured.judged));
-    last = {{"loss", measured.loss},          {"accuracy", static_cast<double>(measured.right) / judged},
-            {"margin", measured.margin / judged}, {"gradient_norm", norm},
+    last = {{"loss", measured.loss},
+            {"accuracy", static_cast<double>(measured.right) / judged},
+            {"margin", measured.margin / judged},
+            {"gradient_norm", norm},
             {"learning_rate", rate}};
-    const bool due = step + 1 == steps || (options.evaluate_every > 0 && (step + 1) % options.evaluate_every == 0);
+    const bool due =
+        step + 1 == steps || (options.evaluate_every > 0 && (step + 1) % options.evaluate_every == 0);
     if (!validation.examples.empty() && due) {
       const Validation measured_now = validate(task, validation, options.batch_size);
       last.update(validation_row(measured_now));

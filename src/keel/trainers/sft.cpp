@@ -36,15 +36,17 @@ int64_t count_scored(std::span<const Example* const> batch, bool completion_only
 }
 
 // The token mean over the whole batch, micro-batch by micro-batch; backward() when the weights are trained.
-BatchMeasure batch_loss(const LanguageTask& task, const std::vector<const Example*>& batch, int64_t micro_batch_size,
-                    const Dropout* keyed) {
+BatchMeasure batch_loss(const LanguageTask& task, const std::vector<const Example*>& batch,
+                        int64_t micro_batch_size, const Dropout* keyed) {
   BatchMeasure measured{0, count_scored(batch, task.completion_only), 0};
   const Role role = role_of(task.model);
   for (const auto& piece : micro_batches(batch, micro_batch_size)) {
     LanguageBatch input = language_batch(piece, task.completion_only);
     std::optional<Dropout> dropout;
-    if (keyed != nullptr) dropout = Dropout{keyed->rate, keyed->seed, keyed->step, std::move(input.documents)};
-    const Tensor hidden = forest_hidden(*role.trunk, input.forest, role.precision, dropout ? &*dropout : nullptr);
+    if (keyed != nullptr)
+      dropout = Dropout{keyed->rate, keyed->seed, keyed->step, std::move(input.documents)};
+    const Tensor hidden =
+        forest_hidden(*role.trunk, input.forest, role.precision, dropout ? &*dropout : nullptr);
     const Tensor logp = language_logprobs(role, hidden, input.from, input.tokens).logp;
     const Tensor weight = at::full_like(logp, 1.0 / static_cast<double>(measured.scored)).detach();
     const Tensor loss = next_token_loss(logp, weight);
@@ -60,7 +62,8 @@ double validation_loss(const LanguageTask& task, const ExampleSet& set, int64_t 
   at::NoGradGuard no_grad;
   double sum = 0;
   int64_t scored = 0;
-  const DataOrder order(static_cast<int64_t>(set.examples.size()), rows, 0, false, static_cast<int64_t>(set.examples.size()));
+  const DataOrder order(static_cast<int64_t>(set.examples.size()), rows, 0, false,
+                        static_cast<int64_t>(set.examples.size()));
   for (int64_t step = 0;; ++step) {
     const auto batch = pick(set, order.batch(step));
     if (batch.empty()) break;
@@ -72,12 +75,12 @@ double validation_loss(const LanguageTask& task, const ExampleSet& set, int64_t 
 }
 
 ExampleSet open_language(const std::string& path, const LanguageTask& task, int64_t max_length) {
-  return open_examples(path, task.model, task.tokenizer ? &*task.tokenizer : nullptr, max_length, task.too_long,
-                       {RowKind::text, RowKind::completion});
+  return open_examples(path, task.model, task.tokenizer ? &*task.tokenizer : nullptr, max_length,
+                       task.too_long, {RowKind::text, RowKind::completion});
 }
 
-Json evaluate(const LanguageTask& task, const ExampleSet& validation, const SupervisedOptions& options, int64_t step,
-              Selection& selection) {
+Json evaluate(const LanguageTask& task, const ExampleSet& validation, const SupervisedOptions& options,
+              int64_t step, Selection& selection) {
   const double loss = validation_loss(task, validation, options.batch_size);
   Json row = {{"validation_loss", loss}, {"validation_perplexity", std::exp(loss)}};
   double score = loss;
@@ -115,15 +118,19 @@ void train(LanguageTask task, SupervisedOptions& options, const std::vector<std:
   Json last;
   for (int64_t step = run.first_step(); step < steps; ++step) {
     const auto batch = pick(data, order.batch(step));
-    const Dropout dropout{options.dropout, static_cast<uint64_t>(options.seed), static_cast<uint32_t>(step), {}};
+    const Dropout dropout{
+        options.dropout, static_cast<uint64_t>(options.seed), static_cast<uint32_t>(step), {}};
     optimizer.zero_grad();
-    const BatchMeasure measured = batch_loss(task, batch, options.micro_batch_size, options.dropout > 0 ? &dropout : nullptr);
+    const BatchMeasure measured =
+        batch_loss(task, batch, options.micro_batch_size, options.dropout > 0 ? &dropout : nullptr);
     const double norm = optimizer.clip(options.max_grad_norm);
     const double rate = options.learning_rate * schedule.multiplier(step);
     optimizer.step(rate);
     last = {{"loss", measured.loss}, {"gradient_norm", norm}, {"learning_rate", rate}};
-    const bool due = step + 1 == steps || (options.evaluate_every > 0 && (step + 1) % options.evaluate_every == 0);
-    if (!validation.examples.empty() && due) last.update(evaluate(task, validation, options, step + 1, selection));
+    const bool due =
+        step + 1 == steps || (options.evaluate_every > 0 && (step + 1) % options.evaluate_every == 0);
+    if (!validation.examples.empty() && due)
+      last.update(evaluate(task, validation, options, step + 1, selection));
     run.end_step(step, measured.tokens, last, "loss " + std::to_string(measured.loss).substr(0, 6));
   }
 
@@ -133,10 +140,10 @@ void train(LanguageTask task, SupervisedOptions& options, const std::vector<std:
   run.finish(last);
 }
 
-// The mean score that a reward model gives to one sample for each validation prompt: what InstructGPT chose its
-// fine-tuned model by (Ouyang et al. 2022, section 3.5). Sampled with fixed keys, so evaluations compare.
-double mean_reward(const Model& model, const Tokenizer* tokenizer, const ExampleSet& validation, RewardModel& judge,
-                   const SftOptions& options) {
+// The mean score that a reward model gives to one sample for each validation prompt: what InstructGPT chose
+// its fine-tuned model by (Ouyang et al. 2022, section 3.5). Sampled with fixed keys, so evaluations compare.
+double mean_reward(const Model& model, const Tokenizer* tokenizer, const ExampleSet& validation,
+                   RewardModel& judge, const SftOptions& options) {
   std::vector<Request> requests;
   for (const Example& example : validation.examples) {
     Request request;
@@ -160,8 +167,10 @@ double mean_reward(const Model& model, const Tokenizer* tokenizer, const Example
 void SftOptions::visit(OptionVisitor& v) {
   SupervisedOptions::visit(v);
   v(&completion_only, "completion_only", "Score the completion's tokens only; else prompt and completion.");
-  v(&reward_model, "reward_model", "With --validation: keep the weights whose samples this reward model scores best.", input());
-  v(&response_length, "response_length", "Longest sample in tokens when selecting by --reward-model.", at_least(1));
+  v(&reward_model, "reward_model",
+    "With --validation: keep the weights whose samples this reward model scores best.", input());
+  v(&response_length, "response_length", "Longest sample in tokens when selecting by --reward-model.",
+    at_least(1));
 }
 
 void SftOptions::check() const {
@@ -178,10 +187,11 @@ void train_sft(SftOptions& options) {
   std::optional<RewardModel> judge;
   if (!options.reward_model.empty()) {
     judge.emplace(options.reward_model, options.model, options.precision);
-    task.selection_score = [&options, &judge, tokenizer = task.tokenizer,
-                            validation = open_language(options.validation, task, options.max_length)](const Model& model) {
-      return -mean_reward(model, tokenizer ? &*tokenizer : nullptr, validation, *judge, options);
-    };
+    task.selection_score =
+        [&options, &judge, tokenizer = task.tokenizer,
+         validation = open_language(options.validation, task, options.max_length)](const Model& model) {
+          return -mean_reward(model, tokenizer ? &*tokenizer : nullptr, validation, *judge, options);
+        };
   }
   train(std::move(task), options, {options.model, options.data, options.validation, options.reward_model});
 }
@@ -193,7 +203,8 @@ PretrainOptions::PretrainOptions() {
 
 void PretrainOptions::visit(OptionVisitor& v) {
   SupervisedOptions::visit(v);
-  v(&tokenizer, "tokenizer", "A folder with the tokenizer's files (keel tokenize --train makes one).", input());
+  v(&tokenizer, "tokenizer", "A folder with the tokenizer's files (keel tokenize --train makes one).",
+    input());
   v(&family, "family", "The new model's family.", one_of({"llama", "gpt2", "qwen2"}));
   v(&hidden, "hidden", "Width.", at_least(1));
   v(&layers, "layers", "Blocks.", at_least(1));
@@ -206,9 +217,11 @@ void PretrainOptions::visit(OptionVisitor& v) {
 
 void PretrainOptions::check() const {
   SupervisedOptions::check();
-  if (hidden % heads != 0) throw UsageError("--heads", "expected a divisor of --hidden " + std::to_string(hidden));
+  if (hidden % heads != 0)
+    throw UsageError("--heads", "expected a divisor of --hidden " + std::to_string(hidden));
   if (model.empty() == tokenizer.empty())
-    throw UsageError("--tokenizer", "expected either --tokenizer for a new model or --model to go on with one");
+    throw UsageError("--tokenizer",
+                     "expected either --tokenizer for a new model or --model to go on with one");
 }
 
 namespace {
@@ -241,7 +254,9 @@ Model fresh_model(const PretrainOptions& options) {
                           HeadKind::language, static_cast<uint64_t>(options.seed));
   model.folder = options.tokenizer;
   model.precision = choose_precision(options.precision, options.hidden);
-  const auto set = [&](const char* name, std::optional<int64_t> id) { model.config_json[name] = id ? Json(*id) : Json(); };
+  const auto set = [&](const char* name, std::optional<int64_t> id) {
+    model.config_json[name] = id ? Json(*id) : Json();
+  };
   set("bos_token_id", tokenizer.bos_id());
   set("eos_token_id", tokenizer.eos_id());
   set("pad_token_id", tokenizer.pad_id());

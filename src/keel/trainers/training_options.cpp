@@ -7,18 +7,22 @@ namespace keel {
 void TrainingOptions::visit(OptionVisitor& v) {
   v(&model, "model", "The model folder to start from.", {.required = model_required, .reads = true});
   v(&data, "data", "Rows to train on: JSON lines, JSON or CSV, also gzipped.", required_input());
-  v(&output, "output", "The run's folder; the same command goes on with an unfinished one.", required_output());
+  v(&output, "output", "The run's folder; the same command goes on with an unfinished one.",
+    required_output());
   v(&seed, "seed", "Names every random draw of the run.", at_least(0));
   v(&steps, "steps", "Optimizer steps; 0: as many as --epochs needs.", at_least(0));
   v(&epochs, "epochs", "Passes over the data, when --steps is 0.", at_least(1));
   v(&batch_size, "batch_size", "Rows (for ppo: prompts) of one step.", at_least(1));
-  v(&micro_batch_size, "micro_batch_size", "Rows computed at once; changes nothing but memory. 0: the whole batch.", at_least(0));
+  v(&micro_batch_size, "micro_batch_size",
+    "Rows computed at once; changes nothing but memory. 0: the whole batch.", at_least(0));
   v(&max_length, "max_length", "Longest row in tokens; 0: the model's context.", at_least(0));
   v(&learning_rate, "learning_rate", "Peak learning rate of AdamW.", at_least(0));
   v(&schedule, "schedule", "How the learning rate falls.", one_of({"constant", "linear", "cosine"}));
   v(&warmup_steps, "warmup_steps", "Steps over which the learning rate rises from 0.", at_least(0));
-  v(&final_learning_rate, "final_learning_rate", "Share of the peak at which linear and cosine end.", within(0, 1));
-  v(&weight_decay, "weight_decay", "Decoupled decay of matrices and embeddings; norms and biases have none.", at_least(0));
+  v(&final_learning_rate, "final_learning_rate", "Share of the peak at which linear and cosine end.",
+    within(0, 1));
+  v(&weight_decay, "weight_decay", "Decoupled decay of matrices and embeddings; norms and biases have none.",
+    at_least(0));
   v(&beta1, "beta1", "AdamW's decay of the first moment.", within(0, 1));
   v(&beta2, "beta2", "AdamW's decay of the second moment.", within(0, 1));
   v(&epsilon, "epsilon", "AdamW's epsilon.", at_least(0));
@@ -43,10 +47,12 @@ int64_t TrainingOptions::total_steps(int64_t examples) const {
 
 void SupervisedOptions::visit(OptionVisitor& v) {
   TrainingOptions::visit(v);
-  v(&dropout, "dropout", "Dropout of the embeddings and of what each block adds to the residual stream.", within(0, 0.99));
+  v(&dropout, "dropout", "Dropout of the embeddings and of what each block adds to the residual stream.",
+    within(0, 0.99));
   v(&validation, "validation", "Held-out rows to evaluate on.", input());
   v(&evaluate_every, "evaluate_every", "Steps between evaluations; 0: at the end only.", at_least(0));
-  v(&select, "select", "Which weights final/ holds: the last, those of the lowest validation loss, or (sft) of the best reward.",
+  v(&select, "select",
+    "Which weights final/ holds: the last, those of the lowest validation loss, or (sft) of the best reward.",
     one_of({"last", "loss", "reward"}));
 }
 

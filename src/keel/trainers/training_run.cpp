@@ -25,7 +25,8 @@ RunIdentity identity_of(const std::string& stage, TrainingOptions& options, std:
 }
 
 std::string model_card(const std::string& stage, const Json& summary) {
-  std::string text = "# A model trained by Keel\n\nStage: " + stage + ". Options, seed and inputs: `manifest.json` of its run.\n\n";
+  std::string text = "# A model trained by Keel\n\nStage: " + stage +
+                     ". Options, seed and inputs: `manifest.json` of its run.\n\n";
   text += "| figure | value |\n|---|---|\n";
   for (const auto& [name, value] : summary.items()) text += "| " + name + " | " + json_text(value) + " |\n";
   return text;
@@ -72,8 +73,9 @@ void Selection::visit(Archive& archive, const Model& model) {
   }
 }
 
-TrainingRun::TrainingRun(const std::string& stage, TrainingOptions& options, const std::vector<fs::path>& inputs,
-                         int64_t total_steps, std::vector<SavedModel> models, std::function<void(Archive&)> visit)
+TrainingRun::TrainingRun(const std::string& stage, TrainingOptions& options,
+                         const std::vector<fs::path>& inputs, int64_t total_steps,
+                         std::vector<SavedModel> models, std::function<void(Archive&)> visit)
     : stage_(stage),
       folder_(options.output, identity_of(stage, options, inputs)),
       models_(std::move(models)),
@@ -92,7 +94,8 @@ void TrainingRun::resume(int64_t step) {
   if (step == 0) return;
   const fs::path checkpoint = folder_.checkpoint(step);
   for (const SavedModel& saved : models_)
-    copy_weights(load_model(checkpoint / saved.folder, saved.model->decoder.embedding().scalar_type()), *saved.model);
+    copy_weights(load_model(checkpoint / saved.folder, saved.model->decoder.embedding().scalar_type()),
+                 *saved.model);
   ArchiveReader reader(checkpoint);
   visit_(reader);
 }

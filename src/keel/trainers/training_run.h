@@ -1,5 +1,5 @@
-// What all training loops share and none should repeat: the run's folder, going on after a stop, checkpoints, the
-// metrics row of a step, the progress line, and the choice of the best weights.
+// What all training loops share and none should repeat: the run's folder, going on after a stop, checkpoints,
+// the metrics row of a step, the progress line, and the choice of the best weights.
 #pragma once
 
 #include "keel/base/progress.h"
@@ -30,17 +30,18 @@ struct Selection {
 
 class TrainingRun {
  public:
-  /// Opens or makes the run of `options`; a checkpoint that is there is loaded into the models and, by `visit`, into
-  /// the rest of the trainer's state.
-  TrainingRun(const std::string& stage, TrainingOptions& options, const std::vector<std::filesystem::path>& inputs,
-              int64_t total_steps, std::vector<SavedModel> models, std::function<void(Archive&)> visit);
+  /// Opens or makes the run of `options`; a checkpoint that is there is loaded into the models and, by
+  /// `visit`, into the rest of the trainer's state.
+  TrainingRun(const std::string& stage, TrainingOptions& options,
+              const std::vector<std::filesystem::path>& inputs, int64_t total_steps,
+              std::vector<SavedModel> models, std::function<void(Archive&)> visit);
 
   bool finished() const { return folder_.finished(); }
   /// Steps counted from 0; the first one that is still to be done.
   int64_t first_step() const { return first_step_; }
 
-  /// Logs a finished step (as step + 1), shows progress, and writes a checkpoint when one is due or a stop was asked
-  /// for. `tokens` is what the step processed. Throws Interrupted after the checkpoint of a stop.
+  /// Logs a finished step (as step + 1), shows progress, and writes a checkpoint when one is due or a stop
+  /// was asked for. `tokens` is what the step processed. Throws Interrupted after the checkpoint of a stop.
   void end_step(int64_t step, int64_t tokens, Json metrics, std::string_view note);
   /// An extra row for this step in samples.jsonl.
   void sample(int64_t step, Json row) { folder_.sample(step + 1, std::move(row)); }

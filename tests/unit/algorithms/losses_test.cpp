@@ -17,25 +17,33 @@ using namespace testing_reference;
 
 constexpr double kExact = 1e-12;
 
-GoldenTensors losses(const std::string& name) { return GoldenTensors(golden("losses/" + name + ".safetensors")); }
+GoldenTensors losses(const std::string& name) {
+  return GoldenTensors(golden("losses/" + name + ".safetensors"));
+}
 
-double number(const Tensor& tensor) { return tensor.item().toDouble(); }
+double number(const Tensor& tensor) {
+  return tensor.item().toDouble();
+}
 
 // Checks a scalar loss and its gradients with respect to `inputs`.
 void expect_loss(const Tensor& loss, const Tensor& wanted, const std::vector<Tensor>& inputs,
                  const std::vector<Tensor>& wanted_grads) {
   EXPECT_NEAR(number(loss), number(wanted), kExact);
   const auto grads = gradients(loss, at::ones({}, at::kDouble), inputs);
-  for (size_t i = 0; i < inputs.size(); ++i) EXPECT_LT(largest_difference(grads[i], wanted_grads[i]), kExact) << i;
+  for (size_t i = 0; i < inputs.size(); ++i)
+    EXPECT_LT(largest_difference(grads[i], wanted_grads[i]), kExact) << i;
 }
 
-Tensor mean_weight(const Tensor& like) { return at::full_like(like, 1.0 / static_cast<double>(like.numel())).detach(); }
+Tensor mean_weight(const Tensor& like) {
+  return at::full_like(like, 1.0 / static_cast<double>(like.numel())).detach();
+}
 
 TEST(RewardLoss, PairwiseEqualsTrl) {
   const GoldenTensors file = losses("reward");
   const Tensor chosen = file["chosen"].requires_grad_(true), rejected = file["rejected"].requires_grad_(true);
   for (const std::string name : {"pairwise", "pairwise_margin"})
-    expect_loss(preference_loss(chosen, rejected, name == "pairwise" ? Tensor() : file["margin"], mean_weight(chosen)),
+    expect_loss(preference_loss(chosen, rejected, name == "pairwise" ? Tensor() : file["margin"],
+                                mean_weight(chosen)),
                 file[name + "_loss"], {chosen, rejected},
                 {file[name + "_grad_chosen"], file[name + "_grad_rejected"]});
 }
@@ -54,17 +62,19 @@ TEST(RewardLoss, AllPairsOfAPromptAreOneElement) {
   std::vector<const Example*> pointers;
   for (const Example& example : examples) pointers.push_back(&example);
   const ComparisonBatch pairs = comparison_batch(pointers, judged, static_cast<int64_t>(examples.size()));
-  const Tensor loss = preference_loss(rewards.index_select(0, pairs.better), rewards.index_select(0, pairs.worse), {},
-                                      pairs.weight.to(at::kDouble));
+  const Tensor loss = preference_loss(rewards.index_select(0, pairs.better),
+                                      rewards.index_select(0, pairs.worse), {}, pairs.weight.to(at::kDouble));
   EXPECT_NEAR(number(loss), number(file["ranking_loss"]), 1e-7);  // weights are float32
-  EXPECT_LT(largest_difference(gradients(loss, at::ones({}, at::kDouble), {rewards})[0], file["ranking_grad_rewards"]), 1e-7);
+  EXPECT_LT(largest_difference(gradients(loss, at::ones({}, at::kDouble), {rewards})[0],
+                               file["ranking_grad_rewards"]),
+            1e-7);
 }
 
 TEST(RewardLoss, ClassifierIsBinaryCrossEntropy) {
   const GoldenTensors file = losses("reward");
   const Tensor logits = file["classifier_logits"].requires_grad_(true);
-  expect_loss(label_loss(logits, file["classifier_labels"].to(at::kDouble), mean_weight(logits)), file["classifier_loss"],
-              {logits}, {file["classifier_grad_logits"]});
+  expect_loss(label_loss(logits, file["classifier_labels"].to(at::kDouble), mean_weight(logits)),
+              file["classifier_loss"], {logits}, {file["classifier_grad_logits"]});
 }
 
 TEST(Kl, EstimatorsAndExactDivergence) {
@@ -73,12 +83,16 @@ TEST(Kl, EstimatorsAndExactDivergence) {
   for (const std::string name : {"k1", "k2", "k3"}) {
     const Tensor kl = kl_estimate(logps, reference, kl_estimator_named(name));
     EXPECT_LT(largest_difference(kl, file["kl_" + name]), kExact) << name;
-    EXPECT_LT(largest_difference(gradients(kl, file["weight"], {logps})[0], file["kl_" + name + "_grad_logps"]), kExact) << name;
+    EXPECT_LT(
+        largest_difference(gradients(kl, file["weight"], {logps})[0], file["kl_" + name + "_grad_logps"]),
+        kExact)
+        << name;
   }
   const Tensor logits = file["logits"].requires_grad_(true);
   const Tensor exact = exact_kl(logits.log_softmax(-1), file["ref_logits"].log_softmax(-1));
   EXPECT_LT(largest_difference(exact, file["kl_exact"]), kExact);
-  EXPECT_LT(largest_difference(gradients(exact, file["weight"], {logits})[0], file["kl_exact_grad_logits"]), kExact);
+  EXPECT_LT(largest_difference(gradients(exact, file["weight"], {logits})[0], file["kl_exact_grad_logits"]),
+            kExact);
 }
 
 TEST(Kl, AdaptiveControllerFollowsZiegler) {
@@ -100,36 +114,47 @@ TEST(Advantages, ScoreOnTheLastToken) {
   for (const std::string kl : {"k1", "k3"}) {
     const Tensor estimate = kl_estimate(file["logps"], file["ref_logps"], kl_estimator_named(kl));
     EXPECT_LT(largest_difference(token_rewards(estimate, file["scores"], offsets, number(file["kl_coef"])),
-                                 file["last_rewards_" + kl]), kExact);
+                                 file["last_rewards_" + kl]),
+              kExact);
   }
   const Tensor rewards = file["last_rewards_k1"];
-  EXPECT_LT(largest_difference(whiten(rewards, Variance::unbiased, true), file["last_whitened_rewards_k1"]), 1e-7);
+  EXPECT_LT(largest_difference(whiten(rewards, Variance::unbiased, true), file["last_whitened_rewards_k1"]),
+            1e-7);
   for (const std::string name : {"plain", "discounted"}) {
-    const Advantages got = generalized_advantages(rewards, file["values"], offsets, number(file["gamma_" + name]),
-                                                  number(file["lambda_" + name]));
+    const Advantages got = generalized_advantages(
+        rewards, file["values"], offsets, number(file["gamma_" + name]), number(file["lambda_" + name]));
     EXPECT_LT(largest_difference(got.advantage, file["last_advantages_" + name]), kExact);
     EXPECT_LT(largest_difference(got.returns, file["last_returns_" + name]), kExact);
-    EXPECT_LT(largest_difference(whiten(got.advantage, Variance::population), file["last_whitened_" + name]), 1e-7);
-    EXPECT_LT(largest_difference(whiten(got.advantage, Variance::unbiased), file["last_whitened_unbiased_" + name]), 1e-7);
+    EXPECT_LT(largest_difference(whiten(got.advantage, Variance::population), file["last_whitened_" + name]),
+              1e-7);
+    EXPECT_LT(
+        largest_difference(whiten(got.advantage, Variance::unbiased), file["last_whitened_unbiased_" + name]),
+        1e-7);
   }
 }
 
-// TRL adds 1e-8 to the variance; OpenRLHF, above, bounds it from below. TRL's N / (N - 1) is computed in float32.
+// TRL adds 1e-8 to the variance; OpenRLHF, above, bounds it from below. TRL's N / (N - 1) is computed in
+// float32.
 TEST(Advantages, WhiteningEqualsTrl) {
   const GoldenTensors file = losses("rollouts");
   for (const std::string name : {"plain", "discounted"})
-    EXPECT_LT(largest_difference(whiten(file["trl_advantages_" + name], Variance::unbiased), file["trl_whitened_" + name]), 1e-7);
+    EXPECT_LT(largest_difference(whiten(file["trl_advantages_" + name], Variance::unbiased),
+                                 file["trl_whitened_" + name]),
+              1e-7);
 }
 
-// A finished response has one place more than tokens, whose reward is the score; the places are packed like tokens.
+// A finished response has one place more than tokens, whose reward is the score; the places are packed like
+// tokens.
 TEST(Advantages, TrlsScoreAfterEosIsGaeOverPlaces) {
   const GoldenTensors file = losses("rollouts");
   const auto offsets = ids_of(file["place_offsets"]);
   for (const std::string name : {"plain", "discounted"})
-    EXPECT_LT(largest_difference(generalized_advantages(file["trl_rewards_k1"], file["place_values"], offsets,
-                                                        number(file["gamma_" + name]), number(file["lambda_" + name]))
-                                     .returns,
-                                 file["trl_returns_" + name]), kExact);
+    EXPECT_LT(largest_difference(
+                  generalized_advantages(file["trl_rewards_k1"], file["place_values"], offsets,
+                                         number(file["gamma_" + name]), number(file["lambda_" + name]))
+                      .returns,
+                  file["trl_returns_" + name]),
+              kExact);
 }
 
 TEST(Ppo, PolicyAndValueLossEqualTrl) {
@@ -139,10 +164,10 @@ TEST(Ppo, PolicyAndValueLossEqualTrl) {
   for (const auto& [suffix, range] : {std::pair{"02", 0.2}, std::pair{"005", 0.05}}) {
     const std::string policy = std::string("policy_") + suffix, value = std::string("value_") + suffix;
     const Clip clip{range, range};
-    expect_loss(ppo_policy_loss(logps, file["old_logps"], file["advantages"], weight, clip), file[policy + "_loss"], {logps},
-                {file[policy + "_grad"]});
-    expect_loss(ppo_value_loss(values, file["old_values"], file["returns"], weight, range), file[value + "_loss"], {values},
-                {file[value + "_grad"]});
+    expect_loss(ppo_policy_loss(logps, file["old_logps"], file["advantages"], weight, clip),
+                file[policy + "_loss"], {logps}, {file[policy + "_grad"]});
+    expect_loss(ppo_value_loss(values, file["old_values"], file["returns"], weight, range),
+                file[value + "_loss"], {values}, {file[value + "_grad"]});
     EXPECT_NEAR(policy_clip_fraction(logps, file["old_logps"], file["advantages"], weight, clip),
                 number(file[policy + "_clip_fraction"]), kExact);
     EXPECT_NEAR(value_clip_fraction(values, file["old_values"], file["returns"], weight, range),

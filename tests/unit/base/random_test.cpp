@@ -9,12 +9,14 @@ namespace keel {
 namespace {
 
 TEST(Random, DrawsDependOnEveryPartOfTheKey) {
-  const RandomKey base{.seed = 7, .stream = Stream::sampling, .step = 1, .prompt = 2, .sample = 3, .position = 4};
+  const RandomKey base{
+      .seed = 7, .stream = Stream::sampling, .step = 1, .prompt = 2, .sample = 3, .position = 4};
   std::set<std::array<uint32_t, 4>> draws = {philox(base)};
   RandomKey changed = base;
   changed.seed = 8;
   draws.insert(philox(changed));
-  for (uint32_t RandomKey::*part : {&RandomKey::step, &RandomKey::prompt, &RandomKey::sample, &RandomKey::position}) {
+  for (uint32_t RandomKey::*part :
+       {&RandomKey::step, &RandomKey::prompt, &RandomKey::sample, &RandomKey::position}) {
     changed = base;
     changed.*part += 1;
     draws.insert(philox(changed));

@@ -45,10 +45,12 @@ TEST_P(CausalFamilies, LogitsEqualTransformers) {
   for (const auto& [type, prefix, tolerance] :
        {std::tuple{at::kFloat, "logits_", 1e-4}, std::tuple{at::kDouble, "logits64_", 1e-10}}) {
     const Model model = load_model(golden("models/" + GetParam()), type);
-    const Tensor logits = forest_hidden(model.decoder, packed.forest, Precision::float32).matmul(model.head.weight.t());
+    const Tensor logits =
+        forest_hidden(model.decoder, packed.forest, Precision::float32).matmul(model.head.weight.t());
     for (size_t i = 0; i < packed.rows.size(); ++i) {
       const Tensor wanted = file[prefix + std::to_string(i)];
-      EXPECT_LT(largest_difference(logits.slice(0, packed.rows[i].begin, packed.rows[i].end), wanted), tolerance)
+      EXPECT_LT(largest_difference(logits.slice(0, packed.rows[i].begin, packed.rows[i].end), wanted),
+                tolerance)
           << prefix << i;
     }
   }
@@ -67,12 +69,15 @@ TEST_P(Classifiers, RewardEqualsTransformersLogit) {
   ASSERT_EQ(model.head.kind, HeadKind::scalar);
   const Tensor hidden = forest_hidden(model.decoder, packed.forest, Precision::float32);
   for (size_t i = 0; i < packed.rows.size(); ++i) {
-    const Tensor reward = scalar_values(role_of(model), hidden, at::tensor({packed.rows[i].end - 1}, at::kLong));
-    EXPECT_LT(largest_difference(reward[0], file["logits_" + std::to_string(i)][model.head.reward_label]), 1e-4);
+    const Tensor reward =
+        scalar_values(role_of(model), hidden, at::tensor({packed.rows[i].end - 1}, at::kLong));
+    EXPECT_LT(largest_difference(reward[0], file["logits_" + std::to_string(i)][model.head.reward_label]),
+              1e-4);
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Golden, Classifiers, testing::Values("llama_reward", "llama_two_labels", "gpt2_reward"),
+INSTANTIATE_TEST_SUITE_P(Golden, Classifiers,
+                         testing::Values("llama_reward", "llama_two_labels", "gpt2_reward"),
                          [](const auto& family) { return family.param; });
 
 TEST(TinyStories, LogitsAndLogProbabilitiesEqualTransformers) {
@@ -87,25 +92,29 @@ TEST(TinyStories, LogitsAndLogProbabilitiesEqualTransformers) {
     const Segment row = packed.rows[i];
     const Tensor logits = hidden.slice(0, row.end - 3, row.end).matmul(model.head.weight.t());
     EXPECT_LT(largest_difference(logits, file["last_logits_" + std::to_string(i)]), 1e-4) << "text " << i;
-    const LogProbs got = language_logprobs(role_of(model), hidden, at::arange(row.begin, row.end - 1, at::kLong),
-                                           packed.forest.tokens.slice(0, row.begin + 1, row.end));
+    const LogProbs got =
+        language_logprobs(role_of(model), hidden, at::arange(row.begin, row.end - 1, at::kLong),
+                          packed.forest.tokens.slice(0, row.begin + 1, row.end));
     EXPECT_LT(largest_difference(got.logp, file["logps_" + std::to_string(i)]), 1e-4) << "text " << i;
   }
 }
 
 TEST(ModelFolder, WhatIsWrittenIsReadToTheBit) {
-  for (const std::string name : {"llama_untied", "llama_tied", "llama_rope3", "gpt2", "qwen2", "llama_reward", "gpt2_reward"}) {
+  for (const std::string name :
+       {"llama_untied", "llama_tied", "llama_rope3", "gpt2", "qwen2", "llama_reward", "gpt2_reward"}) {
     const Model model = load_model(golden("models/" + name));
     const TemporaryFolder folder;
     save_model(model, folder.path());
-    const SafetensorsFile ours(folder.path() / "model.safetensors"), theirs(golden("models/" + name) / "model.safetensors");
+    const SafetensorsFile ours(folder.path() / "model.safetensors"),
+        theirs(golden("models/" + name) / "model.safetensors");
     ASSERT_EQ(ours.tensors().size(), theirs.tensors().size()) << name;
     for (const TensorBytes& wanted : theirs.tensors()) {
       const auto found = std::find_if(ours.tensors().begin(), ours.tensors().end(),
                                       [&](const TensorBytes& t) { return t.name == wanted.name; });
       ASSERT_NE(found, ours.tensors().end()) << name << " " << wanted.name;
       EXPECT_EQ(found->shape, wanted.shape);
-      EXPECT_TRUE(std::equal(found->bytes.begin(), found->bytes.end(), wanted.bytes.begin(), wanted.bytes.end()));
+      EXPECT_TRUE(
+          std::equal(found->bytes.begin(), found->bytes.end(), wanted.bytes.begin(), wanted.bytes.end()));
     }
   }
 }
@@ -123,8 +132,9 @@ std::string refusal(const std::filesystem::path& folder) {
 TEST(ModelFolder, DamagedFoldersAreRefusedByName) {
   const TemporaryFolder folder;
   const auto copy = [&] {
-    std::filesystem::copy(golden("models/llama_untied"), folder.path(), 
-                          std::filesystem::copy_options::overwrite_existing | std::filesystem::copy_options::recursive);
+    std::filesystem::copy(
+        golden("models/llama_untied"), folder.path(),
+        std::filesystem::copy_options::overwrite_existing | std::filesystem::copy_options::recursive);
   };
   EXPECT_NE(refusal(folder.path() / "absent").find("absent"), std::string::npos);
   copy();
@@ -134,7 +144,8 @@ TEST(ModelFolder, DamagedFoldersAreRefusedByName) {
   std::string config = read_file(folder.path() / "config.json");
   config.replace(config.find("\"vocab_size\": 97"), 16, "\"vocab_size\": 98");
   write_file_atomically(folder.path() / "config.json", config);
-  EXPECT_NE(refusal(folder.path()).find("model.embed_tokens.weight] expected shape [98,32]"), std::string::npos);
+  EXPECT_NE(refusal(folder.path()).find("model.embed_tokens.weight] expected shape [98,32]"),
+            std::string::npos);
   copy();
   Model broken = load_model(folder.path());
   broken.decoder.parameters()[3].value.view(-1)[5] = std::numeric_limits<float>::quiet_NaN();

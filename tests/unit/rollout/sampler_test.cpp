@@ -54,9 +54,9 @@ TEST(Sampler, LogProbabilitiesEqualAFullForwardPass) {
         builder.add(completion.tokens, root);
         const Forest forest = builder.build();
         const auto from = at::arange(builder.last_row(root), builder.size() - 1, at::kLong);
-        const LogProbs full = language_logprobs(role_of(model), forest_hidden(model.decoder, forest, Precision::float32),
-                                                from, at::tensor(completion.tokens, at::kLong),
-                                                prompts[i].options.temperature);
+        const LogProbs full =
+            language_logprobs(role_of(model), forest_hidden(model.decoder, forest, Precision::float32), from,
+                              at::tensor(completion.tokens, at::kLong), prompts[i].options.temperature);
         EXPECT_LT(largest_difference(full.logp, at::tensor(completion.logps, at::kDouble)), 1e-5) << name;
         EXPECT_EQ(completion.logps, completion.logps_sampled);
         const bool stopped = completion.tokens.back() >= 11 && completion.tokens.back() <= 13;
@@ -68,7 +68,8 @@ TEST(Sampler, LogProbabilitiesEqualAFullForwardPass) {
 TEST(Sampler, TokensDoNotDependOnWhatElseIsInTheBatch) {
   const Model model = load_model(golden("models/llama_untied"));
   const auto alone = generate(model, {request_for({5, 6, 7}, 2, 10, 4)});
-  const auto crowd = generate(model, {request_for({8, 9}, 3, 6, 1), request_for({5, 6, 7}, 2, 10, 4)}, {.rows = 4});
+  const auto crowd =
+      generate(model, {request_for({8, 9}, 3, 6, 1), request_for({5, 6, 7}, 2, 10, 4)}, {.rows = 4});
   for (size_t sample = 0; sample < 2; ++sample) EXPECT_EQ(alone[0][sample].tokens, crowd[1][sample].tokens);
 }
 
@@ -114,8 +115,10 @@ TEST(Sampler, StopStringsEndATextAfterTheTokenThatCompletesThem) {
 TEST(CacheAttention, EqualsThePlainStatement) {
   const std::vector<KeyRanges> ranges = {{0, 3, 5, 6}, {0, 3, 6, 9}, {9, 9, 9, 12}, {2, 3, 4, 4}};
   for (const auto type : {at::kDouble, at::kFloat}) {
-    const Tensor q = normal_tensor({4, 6, 5}, 1, type), k = normal_tensor({12, 2, 5}, 2, type), v = normal_tensor({12, 2, 5}, 3, type);
-    EXPECT_LT(largest_difference(cache_attention(q, k, v, ranges, 0.4), cache_attention_plain(q, k, v, ranges, 0.4)),
+    const Tensor q = normal_tensor({4, 6, 5}, 1, type), k = normal_tensor({12, 2, 5}, 2, type),
+                 v = normal_tensor({12, 2, 5}, 3, type);
+    EXPECT_LT(largest_difference(cache_attention(q, k, v, ranges, 0.4),
+                                 cache_attention_plain(q, k, v, ranges, 0.4)),
               type == at::kDouble ? 1e-13 : 1e-5);
   }
 }
@@ -127,8 +130,11 @@ TEST(TokenChoice, DistributionEqualsTransformers) {
   for (int64_t c = 0; c < parameters.size(0); ++c) {
     const Tensor row = file["logits"][index[c].item().toLong()].to(at::kFloat).contiguous();
     const auto parameter = [&](int64_t i) { return parameters[c][i].item().toDouble(); };
-    const SamplingOptions options{.temperature = parameter(0), .top_k = static_cast<int64_t>(parameter(1)),
-                                  .top_p = parameter(2), .min_p = parameter(3), .repetition_penalty = parameter(4)};
+    const SamplingOptions options{.temperature = parameter(0),
+                                  .top_k = static_cast<int64_t>(parameter(1)),
+                                  .top_p = parameter(2),
+                                  .min_p = parameter(3),
+                                  .repetition_penalty = parameter(4)};
     const std::span<const float> logits(row.const_data_ptr<float>(), static_cast<size_t>(row.numel()));
     const Tensor got = at::tensor(sampling_distribution(logits, ids, options), at::kDouble);
     EXPECT_LT(largest_difference(got, file["probabilities"][c]), 1e-6) << "case " << c;
@@ -140,7 +146,8 @@ TEST(TokenChoice, FrequenciesFollowTheDistribution) {
   const int64_t draws = 20000;
   std::vector<double> counts(4);
   for (int64_t i = 0; i < draws; ++i)
-    counts[static_cast<size_t>(choose_token(logits, {}, {}, (static_cast<double>(i) + 0.5) / draws).token)] += 1.0 / draws;
+    counts[static_cast<size_t>(choose_token(logits, {}, {}, (static_cast<double>(i) + 0.5) / draws).token)] +=
+        1.0 / draws;
   const std::vector<double> wanted = sampling_distribution(logits, {}, {});
   for (size_t i = 0; i < 4; ++i) EXPECT_NEAR(counts[i], wanted[i], 1e-3);
 }

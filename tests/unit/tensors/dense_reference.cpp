@@ -4,7 +4,8 @@
 
 namespace keel::testing_reference {
 
-std::vector<Tensor> gradients(const Tensor& output, const Tensor& weights, const std::vector<Tensor>& inputs) {
+std::vector<Tensor> gradients(const Tensor& output, const Tensor& weights,
+                              const std::vector<Tensor>& inputs) {
   return torch::autograd::grad({(output * weights).sum()}, inputs, {}, std::nullopt, false, true);
 }
 

@@ -65,7 +65,8 @@ inline double largest_difference(const Tensor& a, const Tensor& b) {
 /// Gradients of sum(output * weights) with respect to the inputs.
 std::vector<Tensor> gradients(const Tensor& output, const Tensor& weights, const std::vector<Tensor>& inputs);
 
-/// The largest difference between autograd's gradient of sum(f(inputs) * weights) and central differences, float64.
+/// The largest difference between autograd's gradient of sum(f(inputs) * weights) and central differences,
+/// float64.
 double gradient_error(const std::function<Tensor(const std::vector<Tensor>&)>& f, std::vector<Tensor> inputs,
                       uint64_t seed);
 

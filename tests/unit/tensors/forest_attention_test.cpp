@@ -8,7 +8,8 @@ namespace keel {
 namespace {
 
 using namespace testing_reference;
-using Attention = Tensor (*)(const Tensor&, const Tensor&, const Tensor&, const std::vector<Segment>&, double);
+using Attention = Tensor (*)(const Tensor&, const Tensor&, const Tensor&, const std::vector<Segment>&,
+                             double);
 
 struct Inputs {
   std::vector<Segment> segments;
@@ -18,7 +19,8 @@ struct Inputs {
 Inputs random_inputs(uint64_t seed, at::ScalarType type = at::kDouble) {
   Inputs inputs{random_segments(seed), {}};
   const int64_t rows = inputs.segments.back().end;
-  for (const int64_t heads : {4, 2, 2}) inputs.qkv.push_back(normal_tensor({rows, heads, 3}, seed * 7 + inputs.qkv.size(), type));
+  for (const int64_t heads : {4, 2, 2})
+    inputs.qkv.push_back(normal_tensor({rows, heads, 3}, seed * 7 + inputs.qkv.size(), type));
   return inputs;
 }
 
@@ -42,7 +44,9 @@ TEST_P(ForestAttention, GradientsEqualCentralDifferences) {
   for (uint64_t seed = 11; seed <= 13; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const Inputs in = random_inputs(seed);
-    const auto f = [&](const std::vector<Tensor>& x) { return GetParam()(x[0], x[1], x[2], in.segments, 0.6); };
+    const auto f = [&](const std::vector<Tensor>& x) {
+      return GetParam()(x[0], x[1], x[2], in.segments, 0.6);
+    };
     EXPECT_LT(gradient_error(f, in.qkv, seed), 1e-7);
   }
 }
@@ -63,7 +67,8 @@ TEST_P(ForestAttention, SharedPrefixEqualsRepeatedPrefix) {
     return at::cat({x.slice(0, 0, 7), x.slice(0, 0, 4), x.slice(0, 7, 9)});
   };
   Inputs in;
-  for (const int64_t heads : {4, 2, 2}) in.qkv.push_back(normal_tensor({9, heads, 3}, 31 + in.qkv.size()).requires_grad_(true));
+  for (const int64_t heads : {4, 2, 2})
+    in.qkv.push_back(normal_tensor({9, heads, 3}, 31 + in.qkv.size()).requires_grad_(true));
   const Tensor out = repeat(GetParam()(in.qkv[0], in.qkv[1], in.qkv[2], shared, 1.0));
   const Tensor expected = GetParam()(repeat(in.qkv[0]), repeat(in.qkv[1]), repeat(in.qkv[2]), repeated, 1.0);
   EXPECT_LT(largest_difference(out, expected), 1e-13);

@@ -16,9 +16,13 @@ class GoldenTensors {
   Tensor operator[](const std::string& name) const {
     const TensorBytes* found = find(name);
     if (found == nullptr) throw Error(path_, "expected a golden tensor " + name + ", got none");
-    static const std::map<std::string, at::ScalarType> types = {
-        {"F64", at::kDouble}, {"F32", at::kFloat}, {"I64", at::kLong}, {"I32", at::kInt}, {"BOOL", at::kBool}};
-    return at::from_blob(const_cast<std::byte*>(found->bytes.data()), found->shape, at::TensorOptions(types.at(found->dtype)))
+    static const std::map<std::string, at::ScalarType> types = {{"F64", at::kDouble},
+                                                                {"F32", at::kFloat},
+                                                                {"I64", at::kLong},
+                                                                {"I32", at::kInt},
+                                                                {"BOOL", at::kBool}};
+    return at::from_blob(const_cast<std::byte*>(found->bytes.data()), found->shape,
+                         at::TensorOptions(types.at(found->dtype)))
         .clone();
   }
 

@@ -19,28 +19,36 @@ LogProbs plain(const Tensor& hidden, const Tensor& weight, double temperature) {
 
 TEST(LinearLogProb, EqualsThePlainStatementWithGradientsInChunks) {
   for (const double temperature : {1.0, 0.7}) {
-    std::vector<Tensor> x = {normal_tensor({5, 4}, 1).requires_grad_(true), normal_tensor({7, 4}, 2).requires_grad_(true)};
-    const LogProbs got = linear_logprob(x[0], x[1], kTokens, temperature, 1), wanted = plain(x[0], x[1], temperature);
+    std::vector<Tensor> x = {normal_tensor({5, 4}, 1).requires_grad_(true),
+                             normal_tensor({7, 4}, 2).requires_grad_(true)};
+    const LogProbs got = linear_logprob(x[0], x[1], kTokens, temperature, 1),
+                   wanted = plain(x[0], x[1], temperature);
     EXPECT_LT(largest_difference(got.logp, wanted.logp), 1e-13);
     EXPECT_LT(largest_difference(got.entropy, wanted.entropy), 1e-13);
     const Tensor a = normal_tensor({5}, 3), b = normal_tensor({5}, 4);
     const auto grad = gradients(got.logp * a + got.entropy * b, at::ones({5}, at::kDouble), x);
     const auto expected = gradients(wanted.logp * a + wanted.entropy * b, at::ones({5}, at::kDouble), x);
-    for (size_t i = 0; i < 2; ++i) EXPECT_LT(largest_difference(grad[i], expected[i]), 1e-12) << "input " << i;
+    for (size_t i = 0; i < 2; ++i)
+      EXPECT_LT(largest_difference(grad[i], expected[i]), 1e-12) << "input " << i;
   }
 }
 
 TEST(LinearLogProb, ChunksOfSeveralRowsAgreeWithOneChunk) {
   const Tensor hidden = normal_tensor({100, 4}, 5), weight = normal_tensor({9, 4}, 6);
   const Tensor tokens = at::arange(100, at::kLong).remainder(9);
-  const LogProbs one = linear_logprob(hidden, weight, tokens), many = linear_logprob(hidden, weight, tokens, 1.0, 9 * 32);
+  const LogProbs one = linear_logprob(hidden, weight, tokens),
+                 many = linear_logprob(hidden, weight, tokens, 1.0, 9 * 32);
   EXPECT_LT(largest_difference(one.logp, many.logp), 1e-13);
   EXPECT_LT(largest_difference(one.entropy, many.entropy), 1e-13);
 }
 
 TEST(LinearLogProb, GradientsEqualCentralDifferences) {
-  const auto logp = [](const std::vector<Tensor>& x) { return linear_logprob(x[0], x[1], kTokens, 0.7).logp; };
-  const auto entropy = [](const std::vector<Tensor>& x) { return linear_logprob(x[0], x[1], kTokens, 0.7).entropy; };
+  const auto logp = [](const std::vector<Tensor>& x) {
+    return linear_logprob(x[0], x[1], kTokens, 0.7).logp;
+  };
+  const auto entropy = [](const std::vector<Tensor>& x) {
+    return linear_logprob(x[0], x[1], kTokens, 0.7).entropy;
+  };
   const std::vector<Tensor> inputs = {normal_tensor({5, 4}, 7), normal_tensor({7, 4}, 8)};
   EXPECT_LT(gradient_error(logp, inputs, 9), 1e-7);
   EXPECT_LT(gradient_error(entropy, inputs, 10), 1e-7);

@@ -1,5 +1,5 @@
-// Ten PPO updates in float64 on fixed rollouts, against a re-statement of TRL 0.24's update that reproduces its
-// PPOTrainer weight for weight (tests/reference/trl_ppo.py, tests/golden/make_ppo.py).
+// Ten PPO updates in float64 on fixed rollouts, against a re-statement of TRL 0.24's update that reproduces
+// its PPOTrainer weight for weight (tests/reference/trl_ppo.py, tests/golden/make_ppo.py).
 #include <gtest/gtest.h>
 
 #include "keel/base/json.h"
@@ -38,8 +38,10 @@ UpdateOptions options_of(const Json& settings) {
 
 std::vector<Episode> episodes_of(const GoldenTensors& file, int64_t update) {
   const std::string prefix = "update_" + std::to_string(update) + "_";
-  const auto queries = ids_of(file[prefix + "query_tokens"]), responses = ids_of(file[prefix + "response_tokens"]);
-  const auto query = ids_of(file[prefix + "query_offsets"]), response = ids_of(file[prefix + "response_offsets"]);
+  const auto queries = ids_of(file[prefix + "query_tokens"]),
+             responses = ids_of(file[prefix + "response_tokens"]);
+  const auto query = ids_of(file[prefix + "query_offsets"]),
+             response = ids_of(file[prefix + "response_offsets"]);
   const Tensor finished = file[prefix + "finished"].to(at::kLong), scores = file[prefix + "scores"];
   std::vector<Episode> episodes;
   for (size_t i = 0; i + 1 < query.size(); ++i)
@@ -51,7 +53,8 @@ std::vector<Episode> episodes_of(const GoldenTensors& file, int64_t update) {
 }
 
 // ‖Δw − Δw_TRL‖ / ‖Δw_TRL‖ over all weights of a model.
-double relative_error(const Model& model, const std::filesystem::path& start, const GoldenTensors& wanted, const std::string& prefix) {
+double relative_error(const Model& model, const std::filesystem::path& start, const GoldenTensors& wanted,
+                      const std::string& prefix) {
   const TemporaryFolder folder;
   save_model(model, folder.path());
   const GoldenTensors got(folder.path() / "model.safetensors"), before(start / "model.safetensors");
@@ -69,7 +72,8 @@ class PpoGolden : public testing::TestWithParam<std::string> {};
 
 TEST_P(PpoGolden, TenUpdatesEqualTrl) {
   const GoldenRun run{GetParam()};
-  Model policy = load_model(golden("ppo/policy"), at::kDouble), value = load_model(golden("ppo/value"), at::kDouble);
+  Model policy = load_model(golden("ppo/policy"), at::kDouble),
+        value = load_model(golden("ppo/value"), at::kDouble);
   const Model reference = load_model(golden("ppo/policy"), at::kDouble);
   set_trainable(policy, true);
   set_trainable(value, true);
@@ -79,7 +83,8 @@ TEST_P(PpoGolden, TenUpdatesEqualTrl) {
   const UpdateOptions options = options_of(run.settings);
   const double rate = run.settings["learning_rate"];
   for (int64_t update = 0; update < run.settings["updates"].get<int64_t>(); ++update) {
-    const Experience experience = make_experience(players, episodes_of(run.rollouts, update), run.settings["kl_coef"], options);
+    const Experience experience =
+        make_experience(players, episodes_of(run.rollouts, update), run.settings["kl_coef"], options);
     const Tensor permutations = run.rollouts["update_" + std::to_string(update) + "_permutations"];
     if (update == 0) {
       EXPECT_LT(largest_difference(experience.logp, run.wanted["first.logps"]), 1e-6);
@@ -89,8 +94,11 @@ TEST_P(PpoGolden, TenUpdatesEqualTrl) {
       EXPECT_LT(largest_difference(experience.advantage, run.wanted["first.advantages"]), 1e-6);
     }
     const UpdateReport report = update_policy(
-        players, experience, [&](int64_t epoch) { return ids_of(permutations[epoch]); }, policy_optimizer, rate, value_optimizer, rate, options);
-    const auto logged = [&](const std::string& name) { return run.wanted["log." + name][update].mean().item().toDouble(); };
+        players, experience, [&](int64_t epoch) { return ids_of(permutations[epoch]); }, policy_optimizer,
+        rate, value_optimizer, rate, options);
+    const auto logged = [&](const std::string& name) {
+      return run.wanted["log." + name][update].mean().item().toDouble();
+    };
     EXPECT_NEAR(report.policy_loss, logged("policy_loss"), 1e-5) << update;
     EXPECT_NEAR(report.value_loss, logged("value_loss"), 1e-5) << update;
     EXPECT_NEAR(report.policy_clip_fraction, logged("policy_clip_fraction"), 1e-9) << update;
@@ -102,7 +110,8 @@ TEST_P(PpoGolden, TenUpdatesEqualTrl) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Conventions, PpoGolden,
-                         testing::Values("score_position_after_eos", "score_position_last", "score_position_after_eos_large_epsilon"),
+                         testing::Values("score_position_after_eos", "score_position_last",
+                                         "score_position_after_eos_large_epsilon"),
                          [](const auto& convention) { return convention.param; });
 
 // Micro-batches change nothing but memory, and neither does a prompt that several episodes share.
@@ -110,7 +119,8 @@ TEST(PolicyUpdate, MicroBatchesChangeNothing) {
   const GoldenRun run{"score_position_last"};
   std::vector<Model> policies;
   for (const int64_t micro : {0, 1, 3}) {
-    Model policy = load_model(golden("ppo/policy"), at::kDouble), value = load_model(golden("ppo/value"), at::kDouble);
+    Model policy = load_model(golden("ppo/policy"), at::kDouble),
+          value = load_model(golden("ppo/value"), at::kDouble);
     const Model reference = load_model(golden("ppo/policy"), at::kDouble);
     set_trainable(policy, true);
     set_trainable(value, true);
@@ -128,7 +138,8 @@ TEST(PolicyUpdate, MicroBatchesChangeNothing) {
   }
   for (size_t i = 1; i < policies.size(); ++i)
     for (size_t p = 0; p < policies[0].parameters().size(); ++p)
-      EXPECT_LT(largest_difference(policies[0].parameters()[p].value, policies[i].parameters()[p].value), 1e-12);
+      EXPECT_LT(largest_difference(policies[0].parameters()[p].value, policies[i].parameters()[p].value),
+                1e-12);
 }
 
 }  // namespace

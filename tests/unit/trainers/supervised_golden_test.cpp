@@ -1,0 +1,117 @@
+// Five steps of SFT and of a reward model in float64 against torch.optim.AdamW with transformers' cosine
+// schedule (tests/golden/make_train.py). The loops themselves are tested through the binary
+// (tests/cli/test_train_golden.py).
+#include <gtest/gtest.h>
+
+#include "keel/algorithms/next_token.h"
+#include "keel/algorithms/preference_loss.h"
+#include "keel/data/batches.h"
+#include "keel/models/model_folder.h"
+#include "keel/optimizers/adamw.h"
+#include "keel/optimizers/schedule.h"
+#include "tensors/dense_reference.h"
+#include "tensors/golden_tensors.h"
+#include "test_data.h"
+
+namespace keel {
+namespace {
+
+using namespace testing_reference;
+
+double number(const Tensor& tensor) {
+  return tensor.item().toDouble();
+}
+
+std::vector<std::vector<int64_t>> unpack(const GoldenTensors& file, const std::string& prefix) {
+  const auto tokens = ids_of(file[prefix + "tokens"]), offsets = ids_of(file[prefix + "offsets"]);
+  std::vector<std::vector<int64_t>> rows;
+  for (size_t i = 1; i < offsets.size(); ++i)
+    rows.emplace_back(tokens.begin() + offsets[i - 1], tokens.begin() + offsets[i]);
+  return rows;
+}
+
+std::vector<Example> demonstrations(const GoldenTensors& file, const std::string& step) {
+  std::vector<Example> examples;
+  const auto lengths = ids_of(file[step + "prompt_lengths"]);
+  for (const auto& row : unpack(file, step)) {
+    const auto split = row.begin() + lengths[examples.size()];
+    examples.push_back({.prompt = {row.begin(), split}, .completions = {{split, row.end()}}});
+  }
+  return examples;
+}
+
+std::vector<Example> preferences(const GoldenTensors& file, const std::string& step) {
+  const auto prompts = unpack(file, step + "prompt_"), chosen = unpack(file, step + "chosen_"),
+             rejected = unpack(file, step + "rejected_");
+  std::vector<Example> examples;
+  for (size_t i = 0; i < prompts.size(); ++i)
+    examples.push_back({.prompt = prompts[i], .completions = {chosen[i], rejected[i]}, .ranks = {1, 2}});
+  return examples;
+}
+
+Tensor sft_loss(const Model& model, std::span<const Example* const> batch) {
+  const LanguageBatch input = language_batch(batch, true);
+  const Tensor logp =
+      language_logprobs(role_of(model), forest_hidden(model.decoder, input.forest, Precision::float32),
+                        input.from, input.tokens)
+          .logp;
+  return next_token_loss(logp, at::full_like(logp, 1.0 / static_cast<double>(logp.numel())).detach());
+}
+
+Tensor reward_loss(const Model& model, std::span<const Example* const> batch) {
+  const JudgedBatch input = judged_batch(batch);
+  const ComparisonBatch pairs = comparison_batch(batch, input, static_cast<int64_t>(batch.size()));
+  const Tensor rewards = scalar_values(
+      role_of(model), forest_hidden(model.decoder, input.forest, Precision::float32), input.last_rows);
+  const Tensor weight = at::full_like(pairs.weight, 1.0 / static_cast<double>(batch.size()), at::kDouble);
+  return preference_loss(rewards.index_select(0, pairs.better), rewards.index_select(0, pairs.worse), {},
+                         weight);
+}
+
+class SupervisedGolden : public testing::TestWithParam<std::string> {};
+
+TEST_P(SupervisedGolden, FiveStepsEqualTorch) {
+  const GoldenTensors file(golden("train/" + GetParam() + ".safetensors"));
+  const bool reward = GetParam().starts_with("reward");
+  Model model = load_model(golden("train/" + GetParam()), at::kDouble);
+  set_trainable(model, true);
+  AdamW optimizer(model.parameters(), {.weight_decay = number(file["weight_decay"])});
+  const Schedule schedule{ScheduleKind::cosine, 2, 5, 0};
+  for (int64_t s = 0; s < 5; ++s) {
+    const std::string step = "step_" + std::to_string(s) + "_";
+    const auto examples = reward ? preferences(file, step) : demonstrations(file, step);
+    std::vector<const Example*> batch;
+    for (const Example& example : examples) batch.push_back(&example);
+    const Tensor loss = reward ? reward_loss(model, batch) : sft_loss(model, batch);
+    optimizer.zero_grad();
+    loss.backward();
+    EXPECT_NEAR(number(loss), number(file["loss"][s]), 1e-9) << s;
+    EXPECT_NEAR(optimizer.clip(number(file["max_norm"])), number(file["grad_norm"][s]), 1e-8) << s;
+    const double rate = number(file["peak_learning_rate"]) * schedule.multiplier(s);
+    EXPECT_NEAR(rate, number(file["learning_rate"][s]), 1e-15);
+    optimizer.step(rate);
+  }
+  const TemporaryFolder folder;
+  save_model(model, folder.path());
+  const GoldenTensors got(folder.path() / "model.safetensors");
+  const SafetensorsFile names(folder.path() / "model.safetensors");
+  for (const TensorBytes& tensor : names.tensors())
+    EXPECT_LT(largest_difference(got[tensor.name], file["model." + tensor.name]), 1e-8) << tensor.name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, SupervisedGolden, testing::Values("sft_llama", "sft_gpt2", "reward_llama"),
+                         [](const auto& model) { return model.param; });
+
+TEST(Schedule, MultipliersEqualTransformers) {
+  const GoldenTensors file(golden("train/schedules.safetensors"));
+  for (const std::string kind : {"cosine", "linear", "constant"})
+    for (const int64_t warmup : {0, 4}) {
+      const Tensor wanted = file[kind + "_warmup_" + std::to_string(warmup)];
+      const Schedule schedule{schedule_named(kind), warmup, 20, 0};
+      for (int64_t step = 0; step < 20; ++step)
+        EXPECT_NEAR(schedule.multiplier(step), number(wanted[step]), 1e-12) << kind << step;
+    }
+}
+
+}  // namespace
+}  // namespace keel
