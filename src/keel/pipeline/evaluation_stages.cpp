@@ -125,7 +125,7 @@ struct ReportOptions : PolicyOptions {
     v(&title, "title", "The page's title.");
     v(&ppo, "ppo", "The PPO run whose curves are shown.", required_input());
     v(&rankings, "rankings", "Held-out rankings for the reward model's accuracy.", required_input());
-    v(&stages, "stages", "The stages.json of keel run: seconds, options and hashes of each stage.");
+    v(&stages, "stages", "The stages.json of keel run: seconds, options and hashes of each stage.", input());
     v(&permuted_labels, "permuted_labels", "This is the control whose labels were shuffled.");
   }
 };
