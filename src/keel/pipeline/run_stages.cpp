@@ -27,6 +27,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kLedgerName = "stages.json";
+
 struct RunOptions : Options {
   std::string recipe, output;
   int64_t seed = -1;
@@ -129,12 +131,18 @@ Recipe read_recipe(const RunOptions& o) {
   }
   Recipe recipe{o.output.empty() ? root["output"].as<std::string>("runs/run") : o.output, {}};
   const int64_t seed = o.seed >= 0 ? o.seed : root["seed"].as<int64_t>(1);
-  std::set<std::string> made;
+  std::set<std::string> made = {kLedgerName};
   for (const auto& entry : root["stages"]) {
     recipe.stages.push_back(read_stage(entry.first.as<std::string>(), entry.second, o, seed));
     place_paths(*recipe.stages.back().options, recipe.output, made);
   }
   return recipe;
+}
+
+// Whether a stage that reads this must run again when it changes. A store grows with every judgement, and the
+// ledger with every stage: neither is part of what a result depends on.
+bool counts_as_content(const fs::path& path) {
+  return fs::exists(path) && path.extension() != ".db" && path.filename() != kLedgerName;
 }
 
 // What a stage's result depends on: its command, its options, and the content of what it reads.
@@ -144,8 +152,7 @@ Json record_of(const RecipeStage& stage) {
     if (field.rule.reads)
       for_each_path(field, [&](std::string& value) {
         const fs::path path = split_name(value).second;
-        if (!value.empty() && fs::exists(path) && path.extension() != ".db")
-          inputs[path.string()] = sha256_of_path(path);
+        if (!value.empty() && counts_as_content(path)) inputs[path.string()] = sha256_of_path(path);
       });
   return {{"name", stage.name},
           {"command", stage.stage->name},
@@ -208,7 +215,7 @@ void clear_outputs(const RecipeStage& stage) {
 void run_recipe(RunOptions& o) {
   Recipe recipe = read_recipe(o);
   fs::create_directories(recipe.output);
-  Ledger ledger(recipe.output / "stages.json");
+  Ledger ledger(recipe.output / kLedgerName);
   const auto began = std::chrono::steady_clock::now();
   for (size_t i = 0; i < recipe.stages.size(); ++i) {
     RecipeStage& stage = recipe.stages[i];
