@@ -151,8 +151,8 @@ def contents(folder):
     """{name: SHA-256, or "folder"} of everything under a folder, hidden files too; {} where there is none."""
     folder = Path(folder)
     return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        if path.is_file()
-        else "folder"
+        str(path.relative_to(folder)): (
+            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
+        )
         for path in sorted(folder.rglob("*"))
     }
