@@ -1,5 +1,5 @@
-// The label page. A judgement is kept in this browser under a key of its own before it is sent, and leaves it only when
-// the server has said that it is on the disk; sending it twice under one key stores it once.
+// The label page. A judgement is kept in this browser under a key of its own before it is sent, and leaves it
+// only when the server has said that it is on the disk; sending it twice under one key stores it once.
 // Text from models reaches the page through textContent alone.
 
 const RETRY_MILLISECONDS = [1000, 2000, 4000, 8000, 15000];
@@ -47,7 +47,7 @@ async function ask(path, body) {
   throw response.status >= 500 ? new Unreachable(message) : new Rejected(message);
 }
 
-// --- judgements that are not yet acknowledged -----------------------------------------------------------------------
+// --- judgements that are not yet acknowledged --------------------------------------------------------------
 
 // Another store on the same port must never get them, nor another annotator's name.
 const listName = (kind) => `keel.${kind}.${server.store}.${server.annotator}`;
@@ -84,7 +84,7 @@ async function sendUnsent() {
   }
 }
 
-// --- the loop -------------------------------------------------------------------------------------------------------
+// --- the loop ----------------------------------------------------------------------------------------------
 
 // Brings the page and the server together: sends what is kept, then asks for the next pair.
 async function advance() {
@@ -120,9 +120,8 @@ async function claimNext() {
 
 function retryLater(error) {
   const kept = server ? readList('unsent').length : 0;
-  const what = kept === 0 ? '' : kept === 1 ? ' Your last choice is kept in this browser and will be sent again.'
-    : ` Your last ${kept} choices are kept in this browser and will be sent again.`;
-  notify(`${error.message}${what}`);
+  const choices = kept === 1 ? 'choice is' : `${kept} choices are`;
+  notify(error.message + (kept ? ` Your last ${choices} kept in this browser and will be sent again.` : ''));
   timer = setTimeout(advance, RETRY_MILLISECONDS[Math.min(attempts, RETRY_MILLISECONDS.length - 1)]);
   attempts += 1;
 }
@@ -152,7 +151,7 @@ function choose(choice) {
   advance();
 }
 
-// --- what is shown --------------------------------------------------------------------------------------------------
+// --- what is shown -----------------------------------------------------------------------------------------
 
 const percent = (share) => `${Math.round(100 * share)} %`;
 
@@ -230,11 +229,11 @@ function notifyLasting() {
     notify(`The server refused ${refused.length} of your choices (${refused.at(-1).error}). `
       + 'They are kept in this browser.');
   } else {
-    notify(keepsNothing ? 'This browser keeps nothing: leave the page open until your last choice is sent.' : '');
+    notify(keepsNothing ? 'This browser keeps nothing: leave the page open until all is sent.' : '');
   }
 }
 
-// --- events ---------------------------------------------------------------------------------------------------------
+// --- events ------------------------------------------------------------------------------------------------
 
 for (const button of document.querySelectorAll('[data-choice]')) {
   button.addEventListener('click', () => choose(button.dataset.choice));
@@ -260,7 +259,8 @@ element('train').addEventListener('click', async () => {
 
 // A closed page gives its pair back; one that the browser brings out of its cache asks for a pair again.
 window.addEventListener('pagehide', () => {
-  navigator.sendBeacon('/api/release', new Blob([JSON.stringify({ holder: holder() })], { type: 'application/json' }));
+  const body = new Blob([JSON.stringify({ holder: holder() })], { type: 'application/json' });
+  navigator.sendBeacon('/api/release', body);
 });
 window.addEventListener('pageshow', (event) => {
   if (!event.persisted) return;

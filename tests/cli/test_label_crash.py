@@ -1,4 +1,4 @@
-"""The label page's server killed between request and reply: each acknowledged judgement is there exactly once.
+"""The label server killed between request and reply: each acknowledged judgement is there exactly once.
 
 Also: the disk full (a small tmpfs, needs the right to mount one).
 
@@ -59,7 +59,8 @@ class Server:
     def __init__(self, store, *more, command=None):
         self.port = free_port()
         arguments = (command or label_command()) + ["--store", str(store), "--port", str(self.port), *more]
-        self.process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                        text=True)
         Server.running.append(self)
         self.wait_until_it_answers()
 
@@ -91,8 +92,8 @@ class Server:
     def start(self, body):
         """Sends a judgement and returns the socket on which the reply will come."""
         text = json.dumps(body).encode()
-        head = (f"POST /api/submit HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nContent-Type: application/json\r\n"
-                f"Content-Length: {len(text)}\r\n\r\n").encode()
+        head = (f"POST /api/submit HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n"
+                f"Content-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n").encode()
         connection = socket.create_connection(("127.0.0.1", self.port), timeout=20)
         connection.sendall(head + text)
         return connection
@@ -148,8 +149,8 @@ def stored(path):
         found = {}
         for number, key, prompt in database.execute("SELECT id, key, prompt FROM judgements"):
             assert key not in found, f"{key} is there twice"
-            items = database.execute("SELECT completion, rank FROM judged WHERE judgement = ? ORDER BY position",
-                                     (number,)).fetchall()
+            items = database.execute("SELECT completion, rank FROM judged WHERE judgement = ? "
+                                     "ORDER BY position", (number,)).fetchall()
             found[key] = (prompt, [item[0] for item in items], [item[1] for item in items])
         return found
 
@@ -216,8 +217,8 @@ def test_killed_between_request_and_reply(tmp_path):
         assert receipt and receipt == receipts.setdefault(judgement["key"], receipt)
     server.kill()
     check_acknowledged(store, acknowledged)
-    print(f"seed {seed}: {rounds} kills, {KILLS} of them between request and reply, {already_there} of these after "
-          f"the commit; {len(acknowledged)} judgements acknowledged, each there once")
+    print(f"seed {seed}: {rounds} kills, {KILLS} of them between request and reply, {already_there} of these "
+          f"after the commit; {len(acknowledged)} judgements acknowledged, each there once")
 
 
 @pytest.fixture

@@ -101,6 +101,8 @@ std::string TextNormalizer::operator()(std::string_view text, bool dummy_prefix)
   for (const Step& step : steps_) {
     if (normal.empty()) break;
     if (dummy_prefix || !step.is_dummy_prefix) normal = step.apply(std::move(normal));
+    if (normal.size() > 4096 + 64 * text.size())  // Replace steps can double a text again and again
+      throw Error("normalizer", "expected a text of about the same size, got one 64 times as long");
   }
   return normal;
 }

@@ -1,8 +1,7 @@
 // Text to token ids and back, as Hugging Face's `tokenizers` 0.22 does: the same ids, the same text.
 //
-//   text → UTF-8 repaired → added tokens cut out → normalizer → added tokens cut out again → pre-tokenizer →
-//   BPE
-//        → post-processor (the special tokens around a text)
+//   text → UTF-8 repaired → added tokens cut out → normalizer → added tokens cut out again
+//        → pre-tokenizer → BPE → post-processor (the special tokens around a text)
 //
 // Read from tokenizer.json, or from vocab.json and merges.txt as transformers converts them (GPT-2, Qwen2). A
 // component that Keel does not know is refused by name, never skipped. Departures from the library and

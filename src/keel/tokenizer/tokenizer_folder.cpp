@@ -12,11 +12,33 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Qwen2's pattern, which transformers builds for a folder without tokenizer.json.
+constexpr const char* kQwen2Pattern =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
+    R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
+
 constexpr const char* kFileNames[] = {"tokenizer.json",          "vocab.json",        "merges.txt",
                                       "tokenizer_config.json",   "added_tokens.json", "chat_template.jinja",
                                       "special_tokens_map.json", "chat_template.json"};
 
+// How deep the brackets outside of texts are nested.
+int nesting_depth(std::string_view json) {
+  int depth = 0, deepest = 0;
+  bool in_text = false;
+  for (size_t at = 0; at < json.size(); ++at) {
+    const char byte = json[at];
+    if (byte == '"') in_text = !in_text;
+    if (in_text && byte == '\\') ++at;
+    if (in_text) continue;
+    if (byte == '{' || byte == '[') deepest = std::max(deepest, ++depth);
+    if (byte == '}' || byte == ']') --depth;
+  }
+  return deepest;
+}
+
 TokenizerJson parse(const std::string& text, const std::string& where) {
+  if (nesting_depth(text) > 64)  // the JSON library copies and writes values by recursion
+    throw Error(where, "expected JSON nested at most 64 deep, got more");
   try {
     return TokenizerJson::parse(text);
   } catch (const TokenizerJson::parse_error& error) {
@@ -84,8 +106,9 @@ class FolderReader {
   TokenizerJson merges_of_text() const;
   void read_named_tokens();
   void read_added_tokens();
-  void add(const TokenizerJson& attributes, const std::string& file, const std::string& way,
-           std::optional<int64_t> id);
+  void add(const Component& token, std::optional<int64_t> id);
+  void add_tokens_of_config();
+  void add_tokens_of_legacy_file(const std::vector<std::string>& special);
 
   fs::path folder_;
   TokenizerFolder result_;
@@ -174,9 +197,7 @@ void FolderReader::read_named_tokens() {
   }
 }
 
-void FolderReader::add(const TokenizerJson& attributes, const std::string& file, const std::string& way,
-                       std::optional<int64_t> id) {
-  const Component component(attributes, file, way);
+void FolderReader::add(const Component& component, std::optional<int64_t> id) {
   AddedToken token;
   token.content = component.text("content");
   if (token.content.empty() || !added_.insert(token.content).second) return;
@@ -195,42 +216,50 @@ void FolderReader::add(const TokenizerJson& attributes, const std::string& file,
 void FolderReader::read_added_tokens() {
   const Component description(result_.description, result_.main_file);
   if (description.has("added_tokens"))
-    for (const Component& token : description.children("added_tokens"))
-      add(token.value(), result_.main_file, "added_tokens", token.integer("id"));
-
-  std::map<int64_t, TokenizerJson> by_id;
-  const std::string config_path = path_of("tokenizer_config.json");
-  const Component config(config_, config_path);
-  if (config.has("added_tokens_decoder"))
-    for (const auto& [key, attributes] : config.child("added_tokens_decoder").value().items()) {
-      int64_t id = -1;
-      if (std::from_chars(key.data(), key.data() + key.size(), id).ptr != key.data() + key.size() || id < 0)
-        config.fail("expected ids as keys of \"added_tokens_decoder\", got " + quoted_excerpt(key));
-      by_id[id] = attributes;
-    }
-  for (const auto& [id, attributes] : by_id) add(attributes, config_path, "added_tokens_decoder", id);
-
+    for (const Component& token : description.children("added_tokens")) add(token, token.integer("id"));
+  add_tokens_of_config();
   const NamedTokens& named = result_.named;
   std::vector<std::string> special = named.others;
   for (const auto& token : {named.bos, named.eos, named.pad, named.unk})
     if (token) special.push_back(*token);
-  const TokenizerJson legacy = json_of("added_tokens.json");
-  by_id.clear();
-  for (const auto& [content, id] : legacy.items()) {
-    if (!id.is_number_integer())
-      throw Error(path_of("added_tokens.json"), "expected ids, got " + quoted_excerpt(id));
-    const bool is_special = std::find(special.begin(), special.end(), content) != special.end();
-    by_id[id.get<int64_t>()] = {{"content", content}, {"special", is_special}};
+  add_tokens_of_legacy_file(special);
+  for (const std::string& content : special) {
+    const TokenizerJson token = {{"content", content}, {"special", true}};
+    add(Component(token, path_of("tokenizer_config.json")), std::nullopt);
   }
-  for (const auto& [id, attributes] : by_id) add(attributes, path_of("added_tokens.json"), "", id);
-  for (const std::string& content : special)
-    add({{"content", content}, {"special", true}}, config_path, "", std::nullopt);
+}
+
+// "added_tokens_decoder": {"5": {"content": …}}, in the order of the ids.
+void FolderReader::add_tokens_of_config() {
+  const Component config(config_, path_of("tokenizer_config.json"));
+  if (!config.has("added_tokens_decoder")) return;
+  const Component decoder = config.child("added_tokens_decoder");
+  std::map<int64_t, std::string> keys;
+  for (const auto& [key, ignored] : decoder.value().items()) {
+    int64_t id = -1;
+    const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
+    if (error != std::errc() || end != key.data() + key.size() || id < 0)
+      decoder.fail("expected ids as keys, got " + quoted_excerpt(key));
+    keys[id] = key;
+  }
+  for (const auto& [id, key] : keys) add(decoder.child(key.c_str()), id);
+}
+
+// added_tokens.json of older folders: {"content": id}. What has a role is special.
+void FolderReader::add_tokens_of_legacy_file(const std::vector<std::string>& special) {
+  const std::string path = path_of("added_tokens.json");
+  const TokenizerJson contents = json_of("added_tokens.json");
+  std::map<int64_t, std::string> by_id;
+  for (const auto& [content, id] : contents.items())
+    by_id[Component(contents, path).integer(content.c_str())] = content;
+  for (const auto& [id, content] : by_id) {
+    const bool is_special = std::find(special.begin(), special.end(), content) != special.end();
+    const TokenizerJson token = {{"content", content}, {"special", is_special}};
+    add(Component(token, path), id);
+  }
 }
 
 }  // namespace
-
-const char* const kQwen2Pattern =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
 TokenizerFolder read_tokenizer_folder(const fs::path& folder) {
   return FolderReader(folder).read();

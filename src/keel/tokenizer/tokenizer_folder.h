@@ -30,7 +30,4 @@ struct TokenizerFolder {
 /// Errors: [folder] no tokenizer in it; [file] damaged or ill-typed content.
 TokenizerFolder read_tokenizer_folder(const std::filesystem::path& folder);
 
-/// Qwen2's pattern, which transformers 4.57 builds for a folder without tokenizer.json.
-extern const char* const kQwen2Pattern;
-
 }  // namespace keel
