@@ -148,11 +148,15 @@ def labelled(count, seed=1):
 
 
 def contents(folder):
-    """{name: SHA-256, or "folder"} of everything under a folder, hidden files too; {} where there is none."""
+    """{name: SHA-256, or "folder"} of everything under a folder, hidden files too; {} where there is none.
+
+    The empty files that SQLite keeps beside a store it only reads are left out.
+    """
     folder = Path(folder)
     return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        if path.is_file()
-        else "folder"
+        str(path.relative_to(folder)): (
+            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
+        )
         for path in sorted(folder.rglob("*"))
+        if not path.name.endswith(("-shm", "-wal"))
     }

@@ -215,7 +215,11 @@ def with_third_line(path, rows, line):
 
 ROW_READERS = [
     *(("sft", damage) for damage in THIRD_LINES),
-    *((stage, damage) for stage in ("score", "sample") for damage in ("cut", "prompt id", "text", "long prompt")),
+    *(
+        (stage, damage)
+        for stage in ("score", "sample")
+        for damage in ("cut", "prompt id", "text", "long prompt")
+    ),
 ]
 
 

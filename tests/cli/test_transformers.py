@@ -1,4 +1,4 @@
-"""Folders that Keel writes are transformers' folders: no warning, nothing missing, equal numbers. And the reverse."""
+"""Folders that Keel writes load in transformers without a warning and with equal numbers, and the reverse."""
 
 import logging
 import os
@@ -50,7 +50,11 @@ class Silence(logging.Handler):
         self.heard.append(record.getMessage())
 
     def __enter__(self):
-        self.loggers = [logging.getLogger(), logging.getLogger("transformers"), logging.getLogger("py.warnings")]
+        self.loggers = [
+            logging.getLogger(),
+            logging.getLogger("transformers"),
+            logging.getLogger("py.warnings"),
+        ]
         transformers.logging.set_verbosity_warning()
         for logger in self.loggers:
             logger.addHandler(self)
@@ -114,7 +118,7 @@ def padded(rows, pad):
 
 
 def assert_equal_rewards(model, folder, tmp_path, label=0):
-    """One by one and in right-padded batches, of texts that end with the end-of-text id and of some that do not."""
+    """One by one and in right-padded batches, of texts that end with the end-of-text id and others."""
     rows = [[*row["input_ids"], 2] for row in texts(5)] + [row["input_ids"] for row in texts(5, seed=2)]
     ours = [row["reward"] for row in keel_scores(folder, [{"input_ids": ids} for ids in rows], tmp_path)]
     assert model.config.pad_token_id is not None
@@ -169,7 +173,8 @@ def test_training_moved_the_weights(trained, tmp_path):
     """Or the folders above could be copies of what went in."""
     rows = texts(3)
     before, after = (
-        keel_scores(folder, rows, tmp_path)[0]["logps"] for folder in (MODELS / trained.name, trained / "sft/final")
+        keel_scores(folder, rows, tmp_path)[0]["logps"]
+        for folder in (MODELS / trained.name, trained / "sft/final")
     )
     assert max(abs(a - b) for a, b in zip(before, after, strict=True)) > 1e-2
 
@@ -228,7 +233,8 @@ def stories(tmp_path_factory):
     if not TINYSTORIES.is_dir():
         pytest.skip("real data is not there (KEEL_TEST_DATA)")
     folder = tmp_path_factory.mktemp("stories")
-    rows = [{"prompt": "Once upon a time", "completion": f", there was a {name}."} for name in ("cat", "dog", "tree")]
+    names = ("cat", "dog", "tree")
+    rows = [{"prompt": "Once upon a time", "completion": f", there was a {name}."} for name in names]
     data = write_rows(folder / "rows.jsonl", rows)
     keel("sft", model=TINYSTORIES, data=data, output=folder / "run", steps=2, learning_rate=1e-3)
     return folder / "run" / "final"
@@ -243,18 +249,22 @@ def test_the_tokenizer_comes_along(stories, tmp_path):
     (tmp_path / "lines.txt").write_text("\n".join(lines) + "\n")
     with Silence():
         tokenizer = AutoTokenizer.from_pretrained(stories)
-    assert keel("tokenize", model=stories, file=tmp_path / "lines.txt").rows() == tokenizer(lines)["input_ids"]
+    assert (
+        keel("tokenize", model=stories, file=tmp_path / "lines.txt").rows() == tokenizer(lines)["input_ids"]
+    )
 
 
 def test_a_reward_model_of_real_weights_scores_texts_as_transformers_does(stories, tmp_path):
-    rows = [{"prompt": "Once upon a time", "chosen": f", a {x} sang.", "rejected": f", {x} {x}."} for x in "cd"]
+    start = "Once upon a time"
+    rows = [{"prompt": start, "chosen": f", a {x} sang.", "rejected": f", {x} {x}."} for x in "cd"]
     data = write_rows(tmp_path / "rows.jsonl", rows)
     keel("reward", model=stories, data=data, output=tmp_path / "run", steps=2, learning_rate=1e-3)
     folder = tmp_path / "run" / "final"
     model, tokenizer = load(AutoModelForSequenceClassification, folder), AutoTokenizer.from_pretrained(folder)
     words = ["Once upon a time, there was a cat.", "A dog.", "The tree was very very tall and old."]
     data = write_rows(tmp_path / "texts.jsonl", [{"text": text} for text in words])
-    ids, mask = padded([[*tokenizer(text)["input_ids"], tokenizer.eos_token_id] for text in words], model.config.pad_token_id)
+    ended = [[*tokenizer(text)["input_ids"], tokenizer.eos_token_id] for text in words]
+    ids, mask = padded(ended, model.config.pad_token_id)
     with torch.no_grad():
         wanted = model(input_ids=ids, attention_mask=mask).logits[:, 0]
     ours = [row["reward"] for row in keel("score", model=folder, data=data).rows()]

@@ -41,7 +41,7 @@ def test_lower_levels_and_the_own_folder_are_allowed(check):
         ("base/files.h", '"../rows/rows.h"', "higher level 2"),
         ("rows/rows.cpp", "<ATen/ATen.h>", "free of torch"),
         ("server/server.cpp", '"keel/models/model.h"', "free of torch"),
-        ("rows/rows.cpp", '"keel/strings/strings.h"', "without a level"),
+        ("rows/rows.cpp", '"keel/strings/strings.h"', "a folder without a level"),
     ],
 )
 def test_a_violation_is_named_by_file_and_line(check, name, include, part):

@@ -1,4 +1,4 @@
-"""tools/run_tests counts what passed, failed and was skipped, and takes nothing that went wrong for a success."""
+"""tools/run_tests counts what passed, failed and was skipped; what went wrong is never a success."""
 
 import importlib.machinery
 import importlib.util
