@@ -210,9 +210,9 @@ void evaluate_policies(const PolicyEvaluationOptions& o, ReportData& data) {
            win_rate(first_gold(arms[j]), first_gold(arms[i]), bootstrap(o, kDuel, i * 32 + j))});
   data.comparison = compare(before, after, o);
   data.samples = shown_samples(before, after, o);
-  data.sample_choice = "The first " + std::to_string(data.samples.size()) +
+  data.sample_choice = "the first " + std::to_string(data.samples.size()) +
                        " places of the keyed permutation with seed " + std::to_string(o.seed) +
-                       ", fixed before the run; the first sample of each model.";
+                       ", fixed before the run; each model's first sample";
 }
 
 std::vector<Accuracy> annotator_accuracies(const std::string& rankings) {
