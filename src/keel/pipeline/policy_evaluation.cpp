@@ -223,8 +223,9 @@ std::vector<Accuracy> annotator_accuracies(const std::string& rankings) {
     if (json_get<std::string>(row, "kind", "", where) != "simulated") return;
     const auto prompt = json_get<std::string>(row, "prompt", "", where);
     std::vector<double> scores;
-    for (const auto& answer : json_get<std::vector<std::string>>(row, "completions", {}, where))
-      scores.push_back(gold(prompt, answer, true));
+    // an answer without a word is kept as ids alone, its text null
+    for (const Json& answer : json_get<Json>(row, "completions", Json::array(), where))
+      scores.push_back(gold(prompt, answer.is_string() ? answer.get<std::string>() : "", true));
     const auto ranks = json_get<std::vector<int>>(row, "ranks", {}, where);
     if (ranks.size() == scores.size())
       count_pairs(scores, ranks, counts[json_get<std::string>(row, "annotator", "", where)]);
