@@ -214,8 +214,11 @@ void run_report(ReportOptions& o) {
   add_stages(o.stages, data);
   data.permuted_labels = o.permuted_labels;
   data.gold_judge =
-      "The gold judge is a fixed rule over words (simulation/gold.h): the simulated annotators rank by it "
-      "with noise; no training stage sees it.";
+      "a fixed rule over words (simulation/gold.h), from −8 to 8 points; the simulated annotators rank by it "
+      "with noise, and no training stage sees it.";
+  data.limits.push_back(
+      "The gold judge looks for words: the customer's item, its colour, courtesy, an action that settles the "
+      "problem. It does not know whether a sentence makes sense, so a full score can be nonsense.");
   const Json machine = machine_json();
   for (const auto& [name, value] : machine.items())
     data.facts.emplace_back(name, value.is_string() ? value.get<std::string>() : json_text(value));

@@ -210,9 +210,9 @@ void evaluate_policies(const PolicyEvaluationOptions& o, ReportData& data) {
            win_rate(first_gold(arms[j]), first_gold(arms[i]), bootstrap(o, kDuel, i * 32 + j))});
   data.comparison = compare(before, after, o);
   data.samples = shown_samples(before, after, o);
-  data.sample_choice = "The first " + std::to_string(data.samples.size()) +
+  data.sample_choice = "the first " + std::to_string(data.samples.size()) +
                        " places of the keyed permutation with seed " + std::to_string(o.seed) +
-                       ", fixed before the run; the first sample of each model.";
+                       ", fixed before the run; each model's first sample";
 }
 
 std::vector<Accuracy> annotator_accuracies(const std::string& rankings) {
@@ -223,8 +223,9 @@ std::vector<Accuracy> annotator_accuracies(const std::string& rankings) {
     if (json_get<std::string>(row, "kind", "", where) != "simulated") return;
     const auto prompt = json_get<std::string>(row, "prompt", "", where);
     std::vector<double> scores;
-    for (const auto& answer : json_get<std::vector<std::string>>(row, "completions", {}, where))
-      scores.push_back(gold(prompt, answer, true));
+    // an answer without a word is kept as ids alone, its text null
+    for (const Json& answer : json_get<Json>(row, "completions", Json::array(), where))
+      scores.push_back(gold(prompt, answer.is_string() ? answer.get<std::string>() : "", true));
     const auto ranks = json_get<std::vector<int>>(row, "ranks", {}, where);
     if (ranks.size() == scores.size())
       count_pairs(scores, ranks, counts[json_get<std::string>(row, "annotator", "", where)]);

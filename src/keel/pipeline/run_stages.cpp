@@ -103,6 +103,16 @@ std::string stage_yaml(const YAML::Node& node, const std::string& name, const Ru
   return YAML::Dump(options);
 }
 
+// A misspelt stage would otherwise leave its option unset in silence.
+void check_names(const RunOptions& o, const Recipe& recipe) {
+  for (const std::string& item : o.set) {
+    const std::string name = item.substr(0, item.find('.'));
+    if (std::none_of(recipe.stages.begin(), recipe.stages.end(),
+                     [&](const RecipeStage& stage) { return stage.name == name; }))
+      throw UsageError("--set", "expected a stage of " + o.recipe + ", got " + item);
+  }
+}
+
 RecipeStage read_stage(const std::string& name, const YAML::Node& node, const RunOptions& o, int64_t seed) {
   const std::string where = o.recipe + ": " + name;
   if (!node.IsMap() || !node["command"]) throw UsageError(where, "expected a mapping with a command");
@@ -136,6 +146,7 @@ Recipe read_recipe(const RunOptions& o) {
     recipe.stages.push_back(read_stage(entry.first.as<std::string>(), entry.second, o, seed));
     place_paths(*recipe.stages.back().options, recipe.output, made);
   }
+  check_names(o, recipe);
   return recipe;
 }
 
