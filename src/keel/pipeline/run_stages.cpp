@@ -35,7 +35,8 @@ struct RunOptions : Options {
   std::vector<std::string> set;
 
   void visit(OptionVisitor& v) override {
-    v(&recipe, "recipe", "The YAML file; its name may also stand alone.", {.required = true, .positional = true});
+    v(&recipe, "recipe", "The YAML file; its name may also stand alone.",
+      {.required = true, .positional = true});
     v(&output, "output", "Instead of the recipe's output folder.");
     v(&seed, "seed", "Instead of the recipe's seed; -1: the recipe's.", at_least(-1));
     v(&set, "set", "Single options, each as stage.option=value.");
