@@ -495,8 +495,10 @@ def interrupted(stage, options, ready, number=signal.SIGINT):
     return Ended(process.returncode, out, err), time.monotonic() - sent
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("stage", ["sft", "reward", "ppo"])
+@pytest.mark.parametrize(
+    "stage, number",
+    [("sft", signal.SIGINT), ("sft", signal.SIGTERM), ("reward", signal.SIGINT), ("ppo", signal.SIGINT)],
+)
 def test_training_stops_at_a_step_and_goes_on_from_there(tmp_path, inputs, stage, number):
     steps = 60 if stage == "ppo" else 400
     options = options_of(stage, tmp_path, inputs) | {"steps": steps, "save_every": 0, "learning_rate": 1e-3}
