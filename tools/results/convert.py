@@ -8,8 +8,9 @@ The reviews are split once, by a fixed seed, into parts that never meet:
 
 SFT trains on both halves' training shares, without labels. Texts are tokenised by `keel tokenize`, whose ids the
 project's tests compare with the tokenizers library's. All rows carry ids: a prompt is the first six ids after BOS,
-so cutting a text never changes how it is tokenised. Classifiers train on each review twice: whole, and cut to the
-length that PPO's samples have, because a sample mostly ends in the middle of a sentence.
+so cutting a text never changes how it is tokenised. Classifiers train on each review whole and cut, because a sample
+mostly ends in the middle of a sentence: trained on few cut ones the proxy was surer of finished texts (its logit's
+deviation was 1.5 against 1.0), and PPO learned to finish early.
 """
 import argparse
 import gzip
@@ -22,6 +23,7 @@ import tempfile
 SPLIT_SEED = 20250101
 HELD_OUT, VALIDATION = 0.15, 0.10
 PROMPT_IDS, NEW_TOKENS, PROMPTS = 6, 32, 256
+CUTS = 3
 BOS, EOS = 1, 2
 
 
@@ -62,15 +64,16 @@ def write(path, rows):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
-def label_rows(reviews, ids, part, cut):
-    """Whole reviews with their end; with `cut` also what a sample of NEW_TOKENS shows of them."""
-    rows = []
+def label_rows(ids, labels, part, cuts=0):
+    """Whole reviews with their end, each also `cuts` times without it: once at the length of a sample (where the
+    review is that long), else at a random length."""
+    generator, limit, rows = random.Random(SPLIT_SEED), 1 + PROMPT_IDS + NEW_TOKENS, []
     for i in part:
-        whole = ids[i] + [EOS]
-        limit = 1 + PROMPT_IDS + NEW_TOKENS
-        rows.append({"input_ids": whole, "label": reviews[i][1]})
-        if cut and len(whole) > limit:
-            rows.append({"input_ids": whole[:limit], "label": reviews[i][1]})
+        rows.append({"input_ids": ids[i] + [EOS], "label": labels[i]})
+        for cut in range(cuts):
+            longest = min(limit, len(ids[i]))
+            size = longest if cut == 0 else generator.randint(min(2 * PROMPT_IDS, longest), longest)
+            rows.append({"input_ids": ids[i][:size], "label": labels[i]})
     return rows
 
 
@@ -88,16 +91,13 @@ def convert(keel, model, reviews_folder, output):
     for name, part in (("sft-train", train), ("sft-validation", validation)):
         write(output / f"{name}.jsonl", [{"input_ids": ids[i] + [EOS]} for i in part])
     for name, part in parts.items():
-        write(output / f"{name}.jsonl", label_rows(reviews, ids, part, cut=name.endswith("-train")))
+        cuts = CUTS if name.endswith("-train") else 0
+        write(output / f"{name}.jsonl", label_rows(ids, [label for _, label in reviews], part, cuts))
         write(output / f"{name}-texts.jsonl", [{"text": reviews[i][0], "label": reviews[i][1]} for i in part])
-    flipped = random.Random(SPLIT_SEED + 1)
-    labels = [reviews[i][1] for i in parts["proxy-train"]]
-    flipped.shuffle(labels)
-    permuted = [(reviews[i][0], label) for i, label in zip(parts["proxy-train"], labels)]
-    where = {i: n for n, i in enumerate(parts["proxy-train"])}
+    permuted = [reviews[i][1] for i in parts["proxy-train"]]
+    random.Random(SPLIT_SEED + 1).shuffle(permuted)
     write(output / "proxy-train-permuted.jsonl",
-          [row for i in parts["proxy-train"]
-           for row in label_rows({i: permuted[where[i]]}, ids, [i], cut=True)])
+          label_rows(ids, dict(zip(parts["proxy-train"], permuted)), parts["proxy-train"], CUTS))
     write(output / "prompts-train.jsonl", prompt_rows(ids, train))
     write(output / "prompts-validation.jsonl", prompt_rows(ids, validation)[:PROMPTS])
     write(output / "prompts-held-out.jsonl", prompt_rows(ids, parts["held-out"])[:PROMPTS])

@@ -23,7 +23,7 @@ ARMS = {
     "beta-0.1": {},
     "beta-0.05": {"ppo": {"kl_coef": 0.05}},
     "permuted": {"proxy": {"data": "proxy-train-permuted.jsonl", "select": "last"}},
-    "negated": {"ppo": {"reward_scale": -1.0}},
+    "negated": {"ppo": {"reward_scale": -0.35}},
     "beta-20": {"ppo": {"kl_coef": 20.0}},
     "beta-0": {"ppo": {"kl_coef": 0.0}},
 }
@@ -49,8 +49,9 @@ class Seed:
                  "judge.validation": "judge-validation", "ppo.data": "prompts-train",
                  "sft_samples.prompts": f"prompts-{self.prompts}",
                  "ppo_samples.prompts": f"prompts-{self.prompts}"}
-        self.keel_run(RECIPE, self.folder, f"sft.model={self.models / 'weights-tinystories-656k'}",
-                      f"judge.seed={self.seed + 100}",
+        base = self.models / "weights-tinystories-656k"
+        self.keel_run(RECIPE, self.folder, f"judge.seed={self.seed + 100}",
+                      *(f"{stage}.model={base}" for stage in ("sft", "proxy", "judge")),
                       *(f"{option}={self.data / name}.jsonl" for option, name in files.items()), *self.extra)
 
     def recorded_options(self):
