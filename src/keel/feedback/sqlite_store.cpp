@@ -220,9 +220,8 @@ class SqliteStore : public Store {
 
   void release(int64_t annotator, const std::string& holder) override {
     const std::lock_guard lock(mutex_);
-    database_.write([&] {
-      database_.run("DELETE FROM leases WHERE annotator = ?1 AND holder = ?2", annotator, holder);
-    });
+    database_.write(
+        [&] { database_.run("DELETE FROM leases WHERE annotator = ?1 AND holder = ?2", annotator, holder); });
   }
 
   Progress progress(int64_t annotator, int64_t width) override {
