@@ -90,14 +90,9 @@ void answer_with(httplib::Response& response, const std::function<Json()>& work)
   }
 }
 
-// Bodies are shallow; a deep one is refused before it is built.
 Json parse_body(const std::string& body) {
-  const auto refuse_depth = [](int depth, Json::parse_event_t, Json&) {
-    if (depth > 4) throw BadRequest("request", "expected a flat object, got nested values");
-    return true;
-  };
   try {
-    return Json::parse(body, refuse_depth);
+    return Json::parse(body);
   } catch (const Json::exception&) {
     throw BadRequest("request", "expected JSON, got something else");
   }

@@ -45,6 +45,7 @@ TEST(Summary, AgreementComparesTheSamePairInEitherOrder) {
       ranked(kHuman, 1, {"a", "b"}, {1, 2}), ranked(kRule, 1, {"b", "a"}, {2, 1}),   // agree
       ranked(kHuman, 2, {"a", "b"}, {1, 2}), ranked(kRule, 2, {"a", "b"}, {2, 1}),   // disagree
       ranked(kHuman, 3, {"a", "b"}, {1, 1}), ranked(kRule, 3, {"a", "b"}, {2, 1}),   // a tie says neither
+      ranked(kHuman, 7, {"a", "b"}, {2, 2}), ranked(kRule, 7, {"a", "b"}, {1, 1}),   // nor do two
       ranked(kHuman, 4, {"a", "b"}, {1, 2}), ranked(kRule, 5, {"a", "b"}, {1, 2}),   // other prompts
       ranked(kHuman, 6, {"a", "b"}, {1, 2}), ranked(kHuman, 6, {"a", "b"}, {2, 1}),  // the last one counts
       ranked(kRule, 6, {"c", "b", "a"}, {3, 1, 2}),                                  // agrees on b before a
@@ -53,7 +54,7 @@ TEST(Summary, AgreementComparesTheSamePairInEitherOrder) {
   const Agreement& agreement = summary.agreements[0];
   EXPECT_EQ(agreement.agree.count, 2);
   EXPECT_EQ(agreement.agree.total, 3);
-  EXPECT_EQ(agreement.ties, 1);
+  EXPECT_EQ(agreement.ties, 2);
   EXPECT_NEAR(agreement.agree.interval().low, 0.2077, 1e-4);  // Wilson's interval of 2 of 3
   EXPECT_NEAR(agreement.agree.interval().high, 0.9385, 1e-4);
 }

@@ -247,6 +247,18 @@ TEST_F(Desk, ANewRewardModelIsAskedAfresh) {
   EXPECT_EQ(at.state()["agreement"]["total"], 1);
 }
 
+TEST_F(Desk, AnotherReadersRankingsAreNewButNotThisReadersAgreement) {
+  add_pairs(1);
+  LabelHooks hooks = with_reward();
+  hooks.train = [](int64_t) { return std::string(); };
+  LabelDesk other(*store_, "someone else", hooks, 0);
+  judge(other, true, "1");
+  EXPECT_EQ(other.state()["agreement"]["total"], 1);
+  const Json state = desk(hooks).state();
+  EXPECT_TRUE(state["agreement"].is_null());
+  EXPECT_EQ(state["training"]["new_rankings"], 1);
+}
+
 TEST_F(Desk, SimulatedRankingsAreNotNewAndWithoutHooksNothingIsOffered) {
   add_pairs(1);
   const auto completions = store_->completions_of(1);
