@@ -38,5 +38,11 @@ check: tests-built
 format:
 	@git ls-files '*.h' '*.cpp' | xargs clang-format -i
 
+results: build
+	@tools/setup results
+	@. $(cache)/env.results && export PYTHONPATH=tools/results && \
+	  $$KEEL_PYTHON tools/results/experiment.py --data "$${KEEL_TEST_DATA:-../shared/data}" && \
+	  $$KEEL_PYTHON tools/results/analyse.py
+
 bare-test:
 	@tools/bare_test

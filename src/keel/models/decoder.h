@@ -6,17 +6,10 @@
 #include "keel/models/decoder_config.h"
 #include "keel/models/families.h"
 #include "keel/tensors/forest.h"
+#include "keel/tensors/parameter.h"
 #include "keel/tensors/precision.h"
 
 namespace keel {
-
-/// A named tensor of a model. Those of two or more dimensions decay under weight decay; norms and biases do
-/// not.
-struct Parameter {
-  std::string name;
-  Tensor value;
-  bool decays() const { return value.dim() >= 2; }
-};
 
 /// Attention as a block sees it. q: (N, heads, d), k and v: (N, kv_heads, d), rotated; returns (N, heads, d).
 struct Attend {

@@ -2,8 +2,8 @@
 // decay groups: tensors of two or more dimensions decay, norms and biases do not (Parameter::decays).
 #pragma once
 
-#include "keel/models/decoder.h"
 #include "keel/optimizers/archive.h"
+#include "keel/tensors/parameter.h"
 
 namespace keel {
 

@@ -125,7 +125,7 @@ struct ReportOptions : PolicyOptions {
     v(&title, "title", "The page's title.");
     v(&ppo, "ppo", "The PPO run whose curves are shown.", required_input());
     v(&rankings, "rankings", "Held-out rankings for the reward model's accuracy.", required_input());
-    v(&stages, "stages", "The stages.json of keel run: seconds, options and hashes of each stage.");
+    v(&stages, "stages", "The stages.json of keel run: seconds, options and hashes of each stage.", input());
     v(&permuted_labels, "permuted_labels", "This is the control whose labels were shuffled.");
   }
 };
@@ -181,6 +181,14 @@ void add_path(const std::vector<Json>& rows, ReportData& data) {
   }
 }
 
+// Where training ended, by both judges: the policy's held-out scores at the KL of the path's last part.
+void add_final_policy(const std::string& name, ReportData& data) {
+  for (const Arm& arm : data.arms)
+    if (arm.name == name && arm.proxy && !data.ppo_frontier.empty())
+      data.ppo_frontier.push_back({"final, on held-out prompts (KL of the last steps)",
+                                   data.ppo_frontier.back().kl, *arm.proxy, arm.gold});
+}
+
 void add_stages(const std::string& path, ReportData& data) {
   if (path.empty() || !std::filesystem::exists(path)) return;
   for (const Json& stage : read_json(path)["stages"]) {
@@ -198,13 +206,19 @@ void run_report(ReportOptions& o) {
   const std::vector<Json> rows = read_metrics(o.ppo);
   evaluate_policies(o.evaluation, data);
   data.reward_model = evaluate_reward_model(o.evaluation.reward_model, o.rankings, "auto");
+  for (Accuracy& accuracy : annotator_accuracies(o.rankings))
+    data.reward_model->accuracies.push_back(std::move(accuracy));
   add_curves(rows, data);
   add_path(rows, data);
+  add_final_policy(o.evaluation.after, data);
   add_stages(o.stages, data);
   data.permuted_labels = o.permuted_labels;
   data.gold_judge =
-      "The gold judge is a fixed rule over words (simulation/gold.h): the simulated annotators rank by it "
-      "with noise; no training stage sees it.";
+      "a fixed rule over words (simulation/gold.h), from −8 to 8 points; the simulated annotators rank by it "
+      "with noise, and no training stage sees it.";
+  data.limits.push_back(
+      "The gold judge looks for words: the customer's item, its colour, courtesy, an action that settles the "
+      "problem. It does not know whether a sentence makes sense, so a full score can be nonsense.");
   const Json machine = machine_json();
   for (const auto& [name, value] : machine.items())
     data.facts.emplace_back(name, value.is_string() ? value.get<std::string>() : json_text(value));

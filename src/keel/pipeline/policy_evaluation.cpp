@@ -1,12 +1,14 @@
 #include "keel/pipeline/policy_evaluation.h"
 
 #include <algorithm>
+#include <map>
 
 #include "keel/base/error.h"
 #include "keel/base/files.h"
 #include "keel/base/random.h"
 #include "keel/data/batches.h"
 #include "keel/scoring/reward_model.h"
+#include "keel/simulation/annotators.h"
 #include "keel/simulation/gold.h"
 #include "keel/statistics/best_of_n.h"
 #include "keel/statistics/diversity.h"
@@ -208,9 +210,32 @@ void evaluate_policies(const PolicyEvaluationOptions& o, ReportData& data) {
            win_rate(first_gold(arms[j]), first_gold(arms[i]), bootstrap(o, kDuel, i * 32 + j))});
   data.comparison = compare(before, after, o);
   data.samples = shown_samples(before, after, o);
-  data.sample_choice = "The first " + std::to_string(data.samples.size()) +
+  data.sample_choice = "the first " + std::to_string(data.samples.size()) +
                        " places of the keyed permutation with seed " + std::to_string(o.seed) +
-                       ", fixed before the run; the first sample of each model.";
+                       ", fixed before the run; each model's first sample";
+}
+
+std::vector<Accuracy> annotator_accuracies(const std::string& rankings) {
+  std::map<std::string, PairAccuracy> counts;
+  for_each_line(rankings, [&](std::string_view line, int64_t number) {
+    const std::string where = rankings + ":" + std::to_string(number);
+    const Json row = parse_json(line, where);
+    if (json_get<std::string>(row, "kind", "", where) != "simulated") return;
+    const auto prompt = json_get<std::string>(row, "prompt", "", where);
+    std::vector<double> scores;
+    // an answer without a word is kept as ids alone, its text null
+    for (const Json& answer : json_get<Json>(row, "completions", Json::array(), where))
+      scores.push_back(gold(prompt, answer.is_string() ? answer.get<std::string>() : "", true));
+    const auto ranks = json_get<std::vector<int>>(row, "ranks", {}, where);
+    if (ranks.size() == scores.size())
+      count_pairs(scores, ranks, counts[json_get<std::string>(row, "annotator", "", where)]);
+  });
+  std::vector<Accuracy> accuracies;
+  for (const auto& [name, count] : counts)
+    accuracies.push_back(
+        {"simulated annotator (" + name + ") against the gold judge, where it tells them apart",
+         count.agreeing, count.pairs});
+  return accuracies;
 }
 
 RewardModelPart evaluate_reward_model(const std::string& folder, const std::string& rankings,

@@ -40,4 +40,9 @@ void evaluate_policies(const PolicyEvaluationOptions& options, ReportData& data)
 RewardModelPart evaluate_reward_model(const std::string& model, const std::string& rankings,
                                       const std::string& precision);
 
+/// How often each simulated annotator's strict orders in the rankings agree with the gold judge's, by name.
+/// Every completion is taken as ended by itself: rankings do not keep that. Judgements of people are passed
+/// over.
+std::vector<Accuracy> annotator_accuracies(const std::string& rankings);
+
 }  // namespace keel

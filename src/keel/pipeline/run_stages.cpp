@@ -27,13 +27,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kLedgerName = "stages.json";
+
 struct RunOptions : Options {
   std::string recipe, output;
   int64_t seed = -1;
   std::vector<std::string> set;
 
   void visit(OptionVisitor& v) override {
-    v(&recipe, "recipe", "The YAML file; its name may also stand alone.", {.required = true, .positional = true});
+    v(&recipe, "recipe", "The YAML file; its name may also stand alone.",
+      {.required = true, .positional = true});
     v(&output, "output", "Instead of the recipe's output folder.");
     v(&seed, "seed", "Instead of the recipe's seed; -1: the recipe's.", at_least(-1));
     v(&set, "set", "Single options, each as stage.option=value.");
@@ -101,6 +104,16 @@ std::string stage_yaml(const YAML::Node& node, const std::string& name, const Ru
   return YAML::Dump(options);
 }
 
+// A misspelt stage would otherwise leave its option unset in silence.
+void check_names(const RunOptions& o, const Recipe& recipe) {
+  for (const std::string& item : o.set) {
+    const std::string name = item.substr(0, item.find('.'));
+    if (std::none_of(recipe.stages.begin(), recipe.stages.end(),
+                     [&](const RecipeStage& stage) { return stage.name == name; }))
+      throw UsageError("--set", "expected a stage of " + o.recipe + ", got " + item);
+  }
+}
+
 RecipeStage read_stage(const std::string& name, const YAML::Node& node, const RunOptions& o, int64_t seed) {
   const std::string where = o.recipe + ": " + name;
   if (!node.IsMap() || !node["command"]) throw UsageError(where, "expected a mapping with a command");
@@ -129,12 +142,19 @@ Recipe read_recipe(const RunOptions& o) {
   }
   Recipe recipe{o.output.empty() ? root["output"].as<std::string>("runs/run") : o.output, {}};
   const int64_t seed = o.seed >= 0 ? o.seed : root["seed"].as<int64_t>(1);
-  std::set<std::string> made;
+  std::set<std::string> made = {kLedgerName};
   for (const auto& entry : root["stages"]) {
     recipe.stages.push_back(read_stage(entry.first.as<std::string>(), entry.second, o, seed));
     place_paths(*recipe.stages.back().options, recipe.output, made);
   }
+  check_names(o, recipe);
   return recipe;
+}
+
+// Whether a stage that reads this must run again when it changes. A store grows with every judgement, and the
+// ledger with every stage: neither is part of what a result depends on.
+bool counts_as_content(const fs::path& path) {
+  return fs::exists(path) && path.extension() != ".db" && path.filename() != kLedgerName;
 }
 
 // What a stage's result depends on: its command, its options, and the content of what it reads.
@@ -144,8 +164,7 @@ Json record_of(const RecipeStage& stage) {
     if (field.rule.reads)
       for_each_path(field, [&](std::string& value) {
         const fs::path path = split_name(value).second;
-        if (!value.empty() && fs::exists(path) && path.extension() != ".db")
-          inputs[path.string()] = sha256_of_path(path);
+        if (!value.empty() && counts_as_content(path)) inputs[path.string()] = sha256_of_path(path);
       });
   return {{"name", stage.name},
           {"command", stage.stage->name},
@@ -208,7 +227,7 @@ void clear_outputs(const RecipeStage& stage) {
 void run_recipe(RunOptions& o) {
   Recipe recipe = read_recipe(o);
   fs::create_directories(recipe.output);
-  Ledger ledger(recipe.output / "stages.json");
+  Ledger ledger(recipe.output / kLedgerName);
   const auto began = std::chrono::steady_clock::now();
   for (size_t i = 0; i < recipe.stages.size(); ++i) {
     RecipeStage& stage = recipe.stages[i];

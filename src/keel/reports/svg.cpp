@@ -160,6 +160,14 @@ std::string band_of(const Series& series, const Frame& frame) {
   return out;
 }
 
+// A point's label above it; at the plot's sides it leans inward, so that nothing is cut or lies on the axis.
+std::string label_of(const Point& point, const Frame& frame) {
+  constexpr double kRoom = 24;
+  const double x = frame.x(point.x), y = frame.y(point.y) - 8;
+  if (x < frame.x.begin + kRoom) return text_at(x + 3, y, "note", point.label);
+  return text_at(x, y, x > frame.x.end - kRoom ? "note end" : "note middle", point.label);
+}
+
 std::string path_of(const Series& series, const Frame& frame) {
   const std::string classes = style_class(series.style);
   std::string out;
@@ -169,7 +177,7 @@ std::string path_of(const Series& series, const Frame& frame) {
       const double x = frame.x(series.points[i].x), y = frame.y(series.points[i].y);
       path += (i == begin ? "M" : "L") + at(x, y);
       if (series.markers || end - begin == 1) out += dot(x, y, 2.6, "dot " + classes);
-      if (!series.points[i].label.empty()) out += text_at(x, y - 8, "note middle", series.points[i].label);
+      if (!series.points[i].label.empty()) out += label_of(series.points[i], frame);
     }
     if (end - begin > 1) out = "<path class=\"line " + classes + "\" d=\"" + path + "\"/>" + out;
   });

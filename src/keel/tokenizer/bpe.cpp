@@ -105,7 +105,7 @@ class WordMerger {
   void note(int32_t position) {
     const int32_t next = links_[at(position)].next;
     if (next < 0) return;
-    const Merge* merge = merges_.find(ids_[at(position)], ids_[at(next)]);
+    const BpeMerge* merge = merges_.find(ids_[at(position)], ids_[at(next)]);
     if (merge != nullptr) noted_.push({merge->rank, position, merge->merged});
   }
 
@@ -113,7 +113,7 @@ class WordMerger {
     Links& links = links_[at(noted.position)];
     if (ids_[at(noted.position)] == kRemoved || links.next < 0) return;
     const int32_t right = links.next;
-    const Merge* now = merges_.find(ids_[at(noted.position)], ids_[at(right)]);
+    const BpeMerge* now = merges_.find(ids_[at(noted.position)], ids_[at(right)]);
     if (now == nullptr || now->merged != noted.merged) return;
     ids_[at(noted.position)] = noted.merged;
     ids_[at(right)] = kRemoved;
@@ -141,12 +141,12 @@ size_t MergeTable::slot_of(uint64_t pair) const {
   return slot;
 }
 
-void MergeTable::insert(TokenId left, TokenId right, Merge merge) {
+void MergeTable::insert(TokenId left, TokenId right, BpeMerge merge) {
   const uint64_t pair = pair_key(left, right);
   slots_[slot_of(pair)] = {pair, merge};
 }
 
-const Merge* MergeTable::find(TokenId left, TokenId right) const {
+const BpeMerge* MergeTable::find(TokenId left, TokenId right) const {
   const Slot& slot = slots_[slot_of(pair_key(left, right))];
   return slot.pair == UINT64_MAX ? nullptr : &slot.merge;
 }

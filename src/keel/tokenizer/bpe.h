@@ -26,24 +26,24 @@ struct TextHash {
 using Vocabulary = std::unordered_map<std::string, TokenId, TextHash, std::equal_to<>>;
 
 /// What a pair of neighbours becomes, and how early.
-struct Merge {
+struct BpeMerge {
   int32_t rank;
   TokenId merged;
 };
 
-/// Pairs of ids → Merge: open addressing with linear probing, because encoding asks it for every pair it
-/// sees.
+/// Pairs of ids and what they become: open addressing with linear probing, because encoding asks it for every
+/// pair it sees.
 class MergeTable {
  public:
   explicit MergeTable(size_t pairs);
   /// A pair that is there already takes the new value.
-  void insert(TokenId left, TokenId right, Merge merge);
-  const Merge* find(TokenId left, TokenId right) const;
+  void insert(TokenId left, TokenId right, BpeMerge merge);
+  const BpeMerge* find(TokenId left, TokenId right) const;
 
  private:
   struct Slot {
     uint64_t pair = UINT64_MAX;  // left << 32 | right; ids are not negative, so no pair has this value
-    Merge merge{};
+    BpeMerge merge{};
   };
   size_t slot_of(uint64_t pair) const;
 

@@ -33,11 +33,11 @@ Delimiters delimiters(const Component& component) {
 
 // Joins a match to its neighbour: the part before it, or, going backwards, the one behind it. Of a run of
 // matches only the first joins.
-std::vector<Part> join_matches(std::vector<Part> parts, bool backwards) {
+std::vector<SplitPart> join_matches(std::vector<SplitPart> parts, bool backwards) {
   if (backwards) std::reverse(parts.begin(), parts.end());
-  std::vector<Part> joined;
+  std::vector<SplitPart> joined;
   bool after_match = false;
-  for (const Part& part : parts) {
+  for (const SplitPart& part : parts) {
     if (part.match && !after_match && !joined.empty())
       (backwards ? joined.back().begin : joined.back().end) = backwards ? part.begin : part.end;
     else
@@ -48,9 +48,9 @@ std::vector<Part> join_matches(std::vector<Part> parts, bool backwards) {
   return joined;
 }
 
-std::vector<Part> join_equal(const std::vector<Part>& parts) {
-  std::vector<Part> joined;
-  for (const Part& part : parts) {
+std::vector<SplitPart> join_equal(const std::vector<SplitPart>& parts) {
+  std::vector<SplitPart> joined;
+  for (const SplitPart& part : parts) {
     if (!joined.empty() && joined.back().match == part.match)
       joined.back().end = part.end;
     else
@@ -59,12 +59,12 @@ std::vector<Part> join_equal(const std::vector<Part>& parts) {
   return joined;
 }
 
-std::vector<Part> apply(Delimiters delimiters, std::vector<Part> parts) {
+std::vector<SplitPart> apply(Delimiters delimiters, std::vector<SplitPart> parts) {
   switch (delimiters) {
     case Delimiters::isolated:
       break;
     case Delimiters::removed:
-      std::erase_if(parts, [](const Part& part) { return part.match; });
+      std::erase_if(parts, [](const SplitPart& part) { return part.match; });
       break;
     case Delimiters::merged_with_previous:
       return join_matches(std::move(parts), false);
@@ -76,9 +76,9 @@ std::vector<Part> apply(Delimiters delimiters, std::vector<Part> parts) {
   return parts;
 }
 
-void append_pieces(const std::string& text, const std::vector<Part>& parts,
+void append_pieces(const std::string& text, const std::vector<SplitPart>& parts,
                    std::vector<std::string>& pieces) {
-  for (const Part& part : parts)
+  for (const SplitPart& part : parts)
     if (part.begin < part.end) pieces.emplace_back(text, part.begin, part.end - part.begin);
 }
 
@@ -98,9 +98,9 @@ const StepMakers<PreTokenizer::Step>& PreTokenizer::makers() {
        [](const Component& component) -> Step {
          return [pattern = SplitPattern(component), behavior = delimiters(component),
                  invert = component.flag("invert", false)](const std::string& piece, bool, Pieces& pieces) {
-           std::vector<Part> parts = pattern.parts(piece);
+           std::vector<SplitPart> parts = pattern.parts(piece);
            if (invert)
-             for (Part& part : parts) part.match = !part.match;
+             for (SplitPart& part : parts) part.match = !part.match;
            append_pieces(piece, apply(behavior, std::move(parts)), pieces);
          };
        }},
@@ -123,7 +123,7 @@ const StepMakers<PreTokenizer::Step>& PreTokenizer::makers() {
                                                                        bool dummy_prefix, Pieces& pieces) {
            const std::string text = prefix && dummy_prefix && !piece.starts_with(' ') ? " " + piece : piece;
            if (!pattern) return pieces.push_back(byte_level(text));
-           for (const Part& part : pattern->parts(text))
+           for (const SplitPart& part : pattern->parts(text))
              pieces.push_back(byte_level(std::string_view(text).substr(part.begin, part.end - part.begin)));
          };
        }},

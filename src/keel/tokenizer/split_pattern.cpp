@@ -268,10 +268,10 @@ SplitPattern SplitPattern::regex(std::string_view expression) {
   return pattern;
 }
 
-std::vector<Part> SplitPattern::parts(std::string_view text) const {
-  std::vector<Part> parts;
+std::vector<SplitPart> SplitPattern::parts(std::string_view text) const {
+  std::vector<SplitPart> parts;
   size_t covered = 0;
-  for (const Part& match : code_ ? regex_matches(text) : literal_matches(text)) {
+  for (const SplitPart& match : code_ ? regex_matches(text) : literal_matches(text)) {
     if (covered < match.begin) parts.push_back({covered, match.begin, false});
     parts.push_back(match);
     covered = match.end;
@@ -282,13 +282,13 @@ std::vector<Part> SplitPattern::parts(std::string_view text) const {
 
 std::string SplitPattern::replace(std::string_view text, std::string_view content) const {
   std::string replaced;
-  for (const Part& part : parts(text))
+  for (const SplitPart& part : parts(text))
     replaced += part.match ? content : text.substr(part.begin, part.end - part.begin);
   return replaced;
 }
 
-std::vector<Part> SplitPattern::literal_matches(std::string_view text) const {
-  std::vector<Part> matches;
+std::vector<SplitPart> SplitPattern::literal_matches(std::string_view text) const {
+  std::vector<SplitPart> matches;
   for (size_t at = text.find(literal_); at != std::string_view::npos;
        at = text.find(literal_, at + literal_.size()))
     matches.push_back({at, at + literal_.size(), true});
@@ -296,17 +296,17 @@ std::vector<Part> SplitPattern::literal_matches(std::string_view text) const {
 }
 
 // Successive matches; an empty one directly behind the one before does not count.
-std::vector<Part> SplitPattern::regex_matches(std::string_view text) const {
+std::vector<SplitPart> SplitPattern::regex_matches(std::string_view text) const {
   const std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> data(
       pcre2_match_data_create(1, nullptr), &pcre2_match_data_free);
-  std::vector<Part> matches;
+  std::vector<SplitPart> matches;
   for (size_t at = 0; at <= text.size();) {
     const int found = code_->match(text, at, data.get());
     if (found == PCRE2_ERROR_NOMATCH) break;
     if (found < 0)
       throw Error("pattern", "expected a pattern that fits this text, got: " + pcre2_message(found));
     const PCRE2_SIZE* offsets = pcre2_get_ovector_pointer(data.get());
-    const Part match{offsets[0], offsets[1], true};
+    const SplitPart match{offsets[0], offsets[1], true};
     if (match.begin == match.end && !matches.empty() && matches.back().end == match.end) {
       at += at < text.size() ? scan_character(text, at).length : 1;
       continue;

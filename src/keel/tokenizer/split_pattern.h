@@ -14,7 +14,7 @@
 namespace keel {
 
 /// A stretch of a text, in bytes, that matches the pattern or lies between two matches.
-struct Part {
+struct SplitPart {
   size_t begin, end;
   bool match;
 };
@@ -33,7 +33,7 @@ class SplitPattern {
 
   /// Stretches that cover `text`, valid UTF-8, from its begin to its end; those that do not match are never
   /// empty. Errors: [pattern] the expression needs too many steps on this text.
-  std::vector<Part> parts(std::string_view text) const;
+  std::vector<SplitPart> parts(std::string_view text) const;
 
   /// `text` with each match replaced by `content`, literally.
   std::string replace(std::string_view text, std::string_view content) const;
@@ -41,8 +41,8 @@ class SplitPattern {
  private:
   struct Code;
   SplitPattern() = default;
-  std::vector<Part> literal_matches(std::string_view text) const;
-  std::vector<Part> regex_matches(std::string_view text) const;
+  std::vector<SplitPart> literal_matches(std::string_view text) const;
+  std::vector<SplitPart> regex_matches(std::string_view text) const;
 
   std::string literal_;  // empty when there is code
   std::shared_ptr<const Code> code_;

@@ -51,6 +51,24 @@ TEST(Svg, PointsLieWhereTheAxesSay) {
   EXPECT_NEAR(tick_height(drawn, "4"), y[0] + 0.4 * (y[2] - y[0]), 0.2);
 }
 
+// Whether the text's element has this class.
+bool has_class(const std::string& drawn, const std::string& text, const std::string& name) {
+  const size_t end = drawn.find(">" + text + "</text>");
+  if (end == std::string::npos) return false;
+  const std::string element = drawn.substr(drawn.rfind("<text", end), end - drawn.rfind("<text", end));
+  return element.find("class=\"" + name + "\"") != std::string::npos;
+}
+
+TEST(Svg, LabelsAtTheSidesLeanInward) {
+  Series series{"a", {{0, 0}, {5, 5}, {10, 10}}};
+  const char* labels[] = {"left", "centre", "right"};
+  for (size_t i = 0; i < 3; ++i) series.points[i].label = labels[i];
+  const std::string drawn = line_plot({"t", "x", "y", {series}});
+  EXPECT_TRUE(has_class(drawn, "left", "note")) << drawn;
+  EXPECT_TRUE(has_class(drawn, "centre", "note middle")) << drawn;
+  EXPECT_TRUE(has_class(drawn, "right", "note end")) << drawn;
+}
+
 TEST(Svg, WhatIsNotFiniteBreaksTheLineAndIsNotDrawn) {
   const double nan = std::nan("");
   const std::string drawn = line_plot({"t", "x", "y", {{"a", {{0, 1}, {1, 2}, {2, nan}, {3, 3}, {4, 4}}}}});

@@ -15,6 +15,8 @@
 namespace keel {
 namespace {
 
+using namespace tokenizer_tests;
+
 using Merges = std::vector<std::pair<std::string, std::string>>;
 
 TokenizerJson parsed(const std::filesystem::path& path) {

@@ -10,6 +10,8 @@
 namespace keel {
 namespace {
 
+using namespace tokenizer_tests;
+
 TokenizerJson small_tokenizer() {
   return TokenizerJson::parse(R"({
     "added_tokens": [{"id": 3, "content": "<s>", "special": true}],

@@ -11,6 +11,8 @@
 namespace keel {
 namespace {
 
+using namespace tokenizer_tests;
+
 SplitPattern pattern_of(const std::string& kind, const std::string& text) {
   const TokenizerJson owner = {{"pattern", {{kind, text}}}};
   return SplitPattern(Component(owner, "file"));
@@ -18,7 +20,7 @@ SplitPattern pattern_of(const std::string& kind, const std::string& text) {
 
 std::vector<std::string> matches(const std::string& expression, const std::string& text) {
   std::vector<std::string> found;
-  for (const Part& part : pattern_of("Regex", expression).parts(text))
+  for (const SplitPart& part : pattern_of("Regex", expression).parts(text))
     if (part.match) found.push_back(text.substr(part.begin, part.end - part.begin));
   return found;
 }

@@ -11,7 +11,7 @@
 #include "keel/base/files.h"
 #include "keel/base/json.h"
 
-namespace keel {
+namespace keel::tokenizer_tests {
 
 inline const std::filesystem::path kGolden = "tests/golden/tokenizers";
 
@@ -68,4 +68,4 @@ inline std::vector<std::string> golden_lines() {
   return lines;
 }
 
-}  // namespace keel
+}  // namespace keel::tokenizer_tests

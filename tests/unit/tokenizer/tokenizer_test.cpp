@@ -12,6 +12,8 @@
 namespace keel {
 namespace {
 
+using namespace tokenizer_tests;
+
 using Ids = std::vector<int64_t>;
 
 Ids joined(const Ids& a, const Ids& b, const Ids& c) {

@@ -104,7 +104,7 @@ def assert_equal_logps(model, folder, tmp_path):
     for row, scored in zip(rows, keel_scores(folder, rows, tmp_path), strict=True):
         ids = torch.tensor([row["input_ids"]])
         with torch.no_grad():
-            logps = model(ids).logits.float().log_softmax(-1)[0, :-1].gather(1, ids[0, 1:, None])[:, 0]
+            logps = model(ids, attention_mask=torch.ones_like(ids)).logits.float().log_softmax(-1)[0, :-1].gather(1, ids[0, 1:, None])[:, 0]
         assert scored["tokens"] == row["input_ids"][1:]
         torch.testing.assert_close(torch.tensor(scored["logps"]), logps, rtol=0, atol=TOLERANCE)
 
@@ -125,7 +125,7 @@ def assert_equal_rewards(model, folder, tmp_path, label=0):
     ids, mask = padded(rows, model.config.pad_token_id)
     with Silence(), torch.no_grad():
         together = model(input_ids=ids, attention_mask=mask).logits.float()[:, label]
-        alone = torch.cat([model(input_ids=torch.tensor([row])).logits.float()[:, label] for row in rows])
+        alone = torch.cat([model(input_ids=torch.tensor([row]), attention_mask=torch.ones(1, len(row))).logits.float()[:, label] for row in rows])
     torch.testing.assert_close(torch.tensor(ours), alone, rtol=0, atol=TOLERANCE)
     torch.testing.assert_close(torch.tensor(ours), together, rtol=0, atol=TOLERANCE)
 
@@ -152,7 +152,8 @@ def test_pairs_have_the_rewards_of_their_texts(trained, tmp_path):
     for row, scored in zip(rows, keel_scores(folder, rows, tmp_path), strict=True):
         for name in ("chosen", "rejected"):
             with torch.no_grad():
-                reward = model(torch.tensor([row["prompt_ids"] + row[f"{name}_ids"]])).logits.item()
+                ids = torch.tensor([row["prompt_ids"] + row[f"{name}_ids"]])
+                reward = model(ids, attention_mask=torch.ones_like(ids)).logits.item()
             assert scored[f"reward_{name}"] == pytest.approx(reward, abs=TOLERANCE)
 
 

@@ -1,0 +1,113 @@
+"""Turns the two files of movie review sentences (Pang and Lee 2005, one sentence a line) into Keel's rows.
+
+The reviews are split once, by a fixed seed, into parts that never meet:
+
+    held-out 15 %            prompts and judges' accuracy of the final figures; no choice is made on it
+    proxy half of the rest   the reward model that PPO sees: 90 % to train, 10 % to choose on
+    judge half of the rest   the two judges that PPO never sees: 90 % / 10 %
+
+SFT trains on both halves' training shares, without labels. Texts are tokenised by `keel tokenize`, whose ids the
+project's tests compare with the tokenizers library's. All rows carry ids: a prompt is the first six ids after BOS,
+so cutting a text never changes how it is tokenised. Classifiers train on each review whole and cut, because a sample
+mostly ends in the middle of a sentence: trained on few cut ones the proxy was surer of finished texts (its logit's
+deviation was 1.5 against 1.0), and PPO learned to finish early.
+"""
+import argparse
+import gzip
+import json
+import pathlib
+import random
+import subprocess
+import tempfile
+
+SPLIT_SEED = 20250101
+HELD_OUT, VALIDATION = 0.15, 0.10
+PROMPT_IDS, NEW_TOKENS, PROMPTS = 6, 32, 256
+CUTS = 3
+BOS, EOS = 1, 2
+
+
+def read_reviews(folder):
+    """[(text, 1 or 0)], positive first."""
+    reviews = []
+    for name, label in (("pos", 1), ("neg", 0)):
+        text = gzip.open(folder / f"rt-polarity.{name}.gz", "rt", encoding="utf-8").read()
+        reviews += [(line.strip(), label) for line in text.split("\n") if line.strip()]
+    return reviews
+
+
+def tokenize(keel, model, texts):
+    """BOS and the ids of each text."""
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
+        file.write("".join(text + "\n" for text in texts))
+        file.flush()
+        output = subprocess.run([keel, "tokenize", "--model", str(model), "--file", file.name],
+                                check=True, capture_output=True, text=True).stdout
+    ids = [json.loads(line) for line in output.splitlines()]
+    assert len(ids) == len(texts) and all(i[0] == BOS for i in ids)
+    return ids
+
+
+def split(count, generator):
+    """Indices of each part."""
+    order = list(range(count))
+    generator.shuffle(order)
+    held_out, rest = order[:round(count * HELD_OUT)], order[round(count * HELD_OUT):]
+    parts = {"held-out": held_out}
+    for name, half in (("proxy", rest[:len(rest) // 2]), ("judge", rest[len(rest) // 2:])):
+        cut = round(len(half) * VALIDATION)
+        parts[f"{name}-validation"], parts[f"{name}-train"] = half[:cut], half[cut:]
+    return parts
+
+
+def write(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def label_rows(ids, labels, part, cuts=0):
+    """Whole reviews with their end, each also `cuts` times without it: once at the length of a sample (where the
+    review is that long), else at a random length."""
+    generator, limit, rows = random.Random(SPLIT_SEED), 1 + PROMPT_IDS + NEW_TOKENS, []
+    for i in part:
+        rows.append({"input_ids": ids[i] + [EOS], "label": labels[i]})
+        for cut in range(cuts):
+            longest = min(limit, len(ids[i]))
+            size = longest if cut == 0 else generator.randint(min(2 * PROMPT_IDS, longest), longest)
+            rows.append({"input_ids": ids[i][:size], "label": labels[i]})
+    return rows
+
+
+def prompt_rows(ids, part):
+    return [{"prompt_ids": ids[i][:1 + PROMPT_IDS]} for i in part if len(ids[i]) > 1 + PROMPT_IDS]
+
+
+def convert(keel, model, reviews_folder, output):
+    reviews = read_reviews(reviews_folder)
+    ids = tokenize(keel, model, [text for text, _ in reviews])
+    parts = split(len(reviews), random.Random(SPLIT_SEED))
+    output.mkdir(parents=True, exist_ok=True)
+    train = parts["proxy-train"] + parts["judge-train"]
+    validation = parts["proxy-validation"] + parts["judge-validation"]
+    for name, part in (("sft-train", train), ("sft-validation", validation)):
+        write(output / f"{name}.jsonl", [{"input_ids": ids[i] + [EOS]} for i in part])
+    for name, part in parts.items():
+        cuts = CUTS if name.endswith("-train") else 0
+        write(output / f"{name}.jsonl", label_rows(ids, [label for _, label in reviews], part, cuts))
+        write(output / f"{name}-texts.jsonl", [{"text": reviews[i][0], "label": reviews[i][1]} for i in part])
+    permuted = [reviews[i][1] for i in parts["proxy-train"]]
+    random.Random(SPLIT_SEED + 1).shuffle(permuted)
+    write(output / "proxy-train-permuted.jsonl",
+          label_rows(ids, dict(zip(parts["proxy-train"], permuted)), parts["proxy-train"], CUTS))
+    write(output / "prompts-train.jsonl", prompt_rows(ids, train))
+    write(output / "prompts-validation.jsonl", prompt_rows(ids, validation)[:PROMPTS])
+    write(output / "prompts-held-out.jsonl", prompt_rows(ids, parts["held-out"])[:PROMPTS])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--keel", default="build/keel")
+    parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path("../shared/data"))
+    parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("runs/positive-reviews/data"))
+    arguments = parser.parse_args()
+    convert(arguments.keel, arguments.data / "weights-tinystories-656k", arguments.data / "rt-polarity",
+            arguments.output)
