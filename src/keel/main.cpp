@@ -21,7 +21,7 @@ const Stage& find_stage(const std::vector<std::string>& arguments, size_t& words
   if (arguments.size() > 1 && !arguments[1].starts_with("-"))
     for (const Stage& stage : keel::stages())
       if (stage.name == arguments[0] + " " + arguments[1]) return words = 2, stage;
-  return keel::stage_named(arguments[0]);
+  return keel::stage_named(arguments[0], "keel");
 }
 
 int run(const std::vector<std::string>& arguments, char** argv) {

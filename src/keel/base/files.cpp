@@ -64,7 +64,10 @@ class GzipReader {
   size_t read(std::span<char> buffer) {
     const int got = ::gzread(file_, buffer.data(), static_cast<unsigned>(buffer.size()));
     if (got < 0) throw Error(path_.string(), "expected a readable file, got damaged compressed data");
-    if (got == 0 && !::gzeof(file_)) throw Error(path_.string(), "expected more bytes, got a truncated file");
+    int status = Z_OK;
+    ::gzerror(file_, &status);
+    if (status == Z_BUF_ERROR)  // zlib hands out what there is and only says so here
+      throw Error(path_.string(), "expected more bytes, got a truncated compressed file");
     return static_cast<size_t>(got);
   }
 
@@ -118,6 +121,13 @@ void for_each_line(const fs::path& path, const std::function<void(std::string_vi
     line(text, number);
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
+}
+
+void check_writable_file(const fs::path& path) {
+  if (fs::is_directory(path))
+    throw Error(path.string(), "cannot write: expected a file's name, got a folder");
+  if (!fs::is_directory(parent_of(path)))
+    throw Error(path.string(), "cannot write: its folder " + parent_of(path).string() + " is not there");
 }
 
 void write_file_atomically(const fs::path& path, std::string_view content) {

@@ -18,6 +18,9 @@ std::string read_file(const std::filesystem::path& path);
 void for_each_line(const std::filesystem::path& path,
                    const std::function<void(std::string_view text, int64_t number)>& line);
 
+/// Asked before long work whose result goes to `path`. Errors: [path] a folder, or in none that is there.
+void check_writable_file(const std::filesystem::path& path);
+
 /// Writes beside `path`, syncs file and folder, renames. On any error the old file stays as it was.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 

@@ -11,7 +11,24 @@ Json read_json(const std::filesystem::path& path) {
   return parse_json(read_file(path), path.string());
 }
 
+void check_nesting(std::string_view text, const std::string& where) {
+  constexpr int kDeepest = 64;
+  int depth = 0;
+  bool quoted = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"') quoted = !quoted;
+    if (quoted && c == '\\') ++i;
+    if (quoted) continue;
+    depth += (c == '[' || c == '{') - (c == ']' || c == '}');
+    if (depth > kDeepest)
+      throw Error(where,
+                  "expected JSON nested at most " + std::to_string(kDeepest) + " levels deep, got more");
+  }
+}
+
 Json parse_json(std::string_view text, const std::string& where) {
+  check_nesting(text, where);
   try {
     return Json::parse(text);
   } catch (const Json::parse_error& error) {

@@ -15,6 +15,10 @@ Json read_json(const std::filesystem::path& path);
 /// Parses one text; `where` opens the message of an error.
 Json parse_json(std::string_view text, const std::string& where);
 
+/// Files and messages are shallow: JSON nested deeper than 64 levels is an attack on the stack of whoever
+/// parses, copies or writes it. Looked at before parsing. Errors: [where] deeper.
+void check_nesting(std::string_view text, const std::string& where);
+
 /// Compact, invalid UTF-8 replaced by U+FFFD: what comes from a model may be any bytes.
 std::string json_text(const Json& value, int indent = -1);
 

@@ -1,15 +1,14 @@
 #include "keel/config/options.h"
 
-#include <yaml-cpp/yaml.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <set>
 #include <stdexcept>
 
 #include "keel/base/error.h"
-#include "keel/base/files.h"
+#include "keel/config/yaml_options.h"
 
 namespace keel {
 namespace {
@@ -43,8 +42,8 @@ Number parse_number(const Field& field, const std::string& text, const std::stri
   const auto result = std::from_chars(text.data(), end, number);
   if (result.ec != std::errc() || result.ptr != end) refuse(field, text, where, expected(field));
   const auto value = static_cast<double>(number);
-  if (!(value >= field.rule.lowest && value <= field.rule.highest)) {
-    std::string limits;
+  if (!(std::isfinite(value) && value >= field.rule.lowest && value <= field.rule.highest)) {
+    std::string limits = std::isfinite(value) ? "" : " that is finite";
     if (field.rule.lowest > -1e300) limits += " of at least " + Json(field.rule.lowest).dump();
     if (field.rule.highest < 1e300) limits += " of at most " + Json(field.rule.highest).dump();
     refuse(field, text, where, expected(field) + limits);
@@ -87,6 +86,15 @@ void require_all(const std::vector<Field>& fields) {
   }
 }
 
+const Field& find_field(const std::vector<Field>& fields, const std::string& name, const std::string& where) {
+  const auto field =
+      std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.name == name; });
+  if (field != fields.end()) return *field;
+  const std::string near = nearest_name(name, names_of(fields));
+  throw UsageError(where, "expected an option, got unknown \"" + name + "\"" +
+                              (near.empty() ? "" : ": did you mean " + near + "?"));
+}
+
 void clear_list(const Field& field) {
   if (auto* list = std::get_if<std::vector<std::string>*>(&field.value)) (*list)->clear();
 }
@@ -107,7 +115,8 @@ void add_option(CLI::App& app, Given& given) {
     given.option = app.add_flag(positive + ",!--no-" + positive.substr(2), given.texts);
   } else {
     given.option = app.add_option(names, given.texts);
-    given.option->expected(std::holds_alternative<std::vector<std::string>*>(field.value) ? -1 : 1);
+    const bool list = std::holds_alternative<std::vector<std::string>*>(field.value);
+    given.option->expected(list ? -1 : 1)->allow_extra_args(list);
   }
 }
 
@@ -197,7 +206,7 @@ void parse_flags(Options& options, const std::vector<std::string>& arguments) {
   }
   for (const std::string& argument : app.remaining())
     if (!take_positional(argument, given)) refuse_unknown(argument, fields);
-  if (!config.empty()) apply_yaml(options, read_file(config), config);
+  if (!config.empty()) apply_yaml(options, load_yaml(config), config);
   for (const Given& item : given) {
     if (item.texts.empty()) continue;
     clear_list(*item.field);
@@ -207,36 +216,15 @@ void parse_flags(Options& options, const std::vector<std::string>& arguments) {
   options.check();
 }
 
-void apply_yaml(Options& options, const std::string& yaml, const std::string& where) {
-  YAML::Node root;
-  try {
-    root = YAML::Load(yaml);
-  } catch (const YAML::Exception& error) {
-    throw UsageError(where + ":" + std::to_string(error.mark.line + 1), "expected YAML: " + error.msg);
-  }
-  if (root.IsNull()) return;
-  if (!root.IsMap()) throw UsageError(where, "expected a mapping of option names to values");
+void set_option(Options& options, const std::string& name, const std::vector<std::string>& texts,
+                const std::string& where) {
   const std::vector<Field> fields = fields_of(options);
-  for (const auto& entry : root) {
-    const auto name = entry.first.as<std::string>();
-    const std::string line = where + ":" + std::to_string(entry.first.Mark().line + 1);
-    const auto field =
-        std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.name == name; });
-    if (field == fields.end()) {
-      const std::string near = nearest_name(name, names_of(fields));
-      throw UsageError(line, "expected an option, got unknown \"" + name + "\"" +
-                                 (near.empty() ? "" : ": did you mean " + near + "?"));
-    }
-    clear_list(*field);
-    const YAML::Node& value = entry.second;
-    if (value.IsScalar()) {
-      set_field(*field, value.Scalar(), line);
-    } else if (value.IsSequence() && std::holds_alternative<std::vector<std::string>*>(field->value)) {
-      for (const auto& item : value) set_field(*field, item.as<std::string>(), line);
-    } else {
-      throw UsageError(line, "expected " + expected(*field) + " for " + name + ", got a nested value");
-    }
-  }
+  const Field& field = find_field(fields, name, where);
+  if (texts.size() != 1 && !std::holds_alternative<std::vector<std::string>*>(field.value))
+    throw UsageError(where, "expected " + expected(field) + " for " + name + ", got a list of " +
+                                std::to_string(texts.size()));
+  clear_list(field);
+  for (const std::string& text : texts) set_field(field, text, where);
 }
 
 Json options_json(Options& options) {

@@ -88,11 +88,13 @@ std::vector<Field> fields_of(Options& options);
 /// Errors: UsageError that names the flag, what it expects, and the nearest valid name of an unknown one.
 void parse_flags(Options& options, const std::vector<std::string>& arguments);
 
-/// Sets every field that a YAML mapping names; `where` opens an error's message.
-void apply_yaml(Options& options, const std::string& yaml, const std::string& where);
-
 /// Sets one field from text, with its type and rule checked.
 void set_field(const Field& field, const std::string& text, const std::string& where);
+
+/// Sets the field of this name; a list takes any number of texts, any other field one.
+/// Errors: UsageError at `where` that names the nearest option of an unknown one.
+void set_option(Options& options, const std::string& name, const std::vector<std::string>& texts,
+                const std::string& where);
 
 /// {"steps": 10, ...}, in the order of declaration.
 Json options_json(Options& options);

@@ -25,15 +25,38 @@ LanguageBatch language_batch(std::span<const Example* const> examples, bool comp
   return {builder.build(), at::tensor(from, at::kLong), at::tensor(tokens, at::kLong), std::move(documents)};
 }
 
-JudgedBatch judged_batch(std::span<const Example* const> examples) {
+namespace {
+
+// Tokens of `ids` behind their last one that is not `pad`.
+int64_t trailing(const std::vector<int64_t>& ids, std::optional<int64_t> pad) {
+  int64_t count = 0;
+  while (pad && count < std::ssize(ids) && ids[ids.size() - 1 - static_cast<size_t>(count)] == *pad) ++count;
+  return count;
+}
+
+// The row at which a completion below a prompt (-1: none) is read.
+int64_t judged_row(const ForestBuilder& builder, const Example& example, int32_t root, size_t index,
+                   int32_t segment, std::optional<int64_t> pad) {
+  const std::vector<int64_t>& completion = example.completions[index];
+  const int64_t behind = trailing(completion, pad), last = builder.last_row(segment);
+  if (behind < std::ssize(completion)) return last - behind;
+  if (root < 0) return last - behind + 1;
+  return builder.last_row(root) - std::min(trailing(example.prompt, pad), std::ssize(example.prompt) - 1);
+}
+
+}  // namespace
+
+JudgedBatch judged_batch(std::span<const Example* const> examples, std::optional<int64_t> pad) {
   ForestBuilder builder;
   JudgedBatch batch;
   std::vector<int64_t> last_rows;
   batch.first = {0};
   for (const Example* example : examples) {
     const int32_t root = example->prompt.empty() ? -1 : builder.add(example->prompt);
-    for (const auto& completion : example->completions)
-      last_rows.push_back(builder.last_row(builder.add(completion, root)));
+    for (size_t i = 0; i < example->completions.size(); ++i) {
+      const int32_t segment = builder.add(example->completions[i], root);
+      last_rows.push_back(judged_row(builder, *example, root, i, segment, pad));
+    }
     batch.documents.resize(static_cast<size_t>(builder.size()), example->document);
     batch.first.push_back(static_cast<int64_t>(last_rows.size()));
   }

@@ -24,12 +24,14 @@ int64_t scored_tokens(const Example& example, bool completion_only);
 /// Completions to be judged: the prompt a root, its completions its children, so the prompt is computed once.
 struct JudgedBatch {
   Forest forest;
-  Tensor last_rows;                // (R) int64: the last token of each completion, example by example
+  Tensor last_rows;                // (R) int64: where each completion is read, example by example
   std::vector<int64_t> first;      // (examples + 1): where each example's completions begin among the R
   std::vector<int64_t> documents;  // (N)
 };
 
-JudgedBatch judged_batch(std::span<const Example* const> examples);
+/// A text is read at its last token that is not `pad` (at its first one if all are), as transformers'
+/// classifiers do; without `pad` at its last token.
+JudgedBatch judged_batch(std::span<const Example* const> examples, std::optional<int64_t> pad = {});
 
 /// The strictly ordered pairs of one prompt's K ranked completions, as indices 0 .. K-1 (ranks: 1 is best,
 /// equal numbers tie and give no pair).

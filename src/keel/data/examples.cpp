@@ -40,8 +40,8 @@ Example encode_row(const RowFile& file, const Row& row, const Tokenizer* tokeniz
                    const EncodeOptions& options) {
   const std::string where = place(file, row);
   Example example;
-  if (row.has_prompt) example.prompt = encode_prompt(row.prompt, tokenizer, where);
-  check_ids(example.prompt, vocabulary, where);
+  if (row.has_prompt) example.prompt = encode_prompt(row.prompt, tokenizer, vocabulary, where);
+  if (options.prompts_only) return example;
   for (const Passage& passage : row.completions) {
     example.completions.push_back(completion_ids(passage, row.has_prompt, tokenizer, options, where));
     check_ids(example.completions.back(), vocabulary, where);
@@ -68,7 +68,8 @@ std::vector<Example> split_document(const Example& example, int64_t max_length) 
 }
 
 void add_fitting(ExampleSet& set, Example example, const EncodeOptions& options, const std::string& where) {
-  if (options.max_length <= 0 || example.longest() <= options.max_length) {
+  const int64_t room_behind = options.prompts_only ? 1 : 0;
+  if (options.max_length <= 0 || example.longest() + room_behind <= options.max_length) {
     set.examples.push_back(std::move(example));
     return;
   }
@@ -81,12 +82,9 @@ void add_fitting(ExampleSet& set, Example example, const EncodeOptions& options,
     for (Example& part : split_document(example, options.max_length)) set.examples.push_back(std::move(part));
     return;
   }
-  const int64_t room = options.max_length - static_cast<int64_t>(example.prompt.size());
-  if (room < 1)
-    throw Error(where, "expected a prompt shorter than the context of " + std::to_string(options.max_length) +
-                           " tokens, got one of " + std::to_string(example.prompt.size()));
-  for (auto& completion : example.completions)
-    completion.resize(std::min(completion.size(), static_cast<size_t>(room)));
+  check_room(std::ssize(example.prompt), options.max_length, where);
+  const size_t room = static_cast<size_t>(options.max_length) - example.prompt.size();
+  for (auto& completion : example.completions) completion.resize(std::min(completion.size(), room));
   set.examples.push_back(std::move(example));
 }
 
@@ -98,11 +96,18 @@ int64_t Example::longest() const {
   return static_cast<int64_t>(prompt.size() + longest);
 }
 
-std::vector<int64_t> encode_prompt(const Passage& prompt, const Tokenizer* tokenizer,
+std::vector<int64_t> encode_prompt(const Passage& prompt, const Tokenizer* tokenizer, int64_t vocabulary,
                                    const std::string& where) {
   std::vector<int64_t> ids = prompt.has_ids ? prompt.ids : need(tokenizer, where).encode(prompt.text);
   if (ids.empty()) throw Error(where, "expected a prompt of at least one token, got an empty one");
+  check_ids(ids, vocabulary, where);
   return ids;
+}
+
+void check_room(int64_t size, int64_t context, const std::string& where) {
+  if (size >= context)
+    throw Error(where, "expected a prompt shorter than the context of " + std::to_string(context) +
+                           " tokens, got one of " + std::to_string(size));
 }
 
 ExampleSet encode_rows(const RowFile& file, const Tokenizer* tokenizer, int64_t vocabulary,

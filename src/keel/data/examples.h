@@ -37,6 +37,7 @@ struct EncodeOptions {
   int64_t max_length = 0;
   std::optional<int64_t> end_id = {};  // appended to completions given as text
   TooLong too_long = TooLong::truncate;
+  bool prompts_only = false;  // for generation: completions are not looked at, and one token must fit behind
 };
 
 struct ExampleSet {
@@ -49,9 +50,12 @@ struct ExampleSet {
 ExampleSet encode_rows(const RowFile& file, const Tokenizer* tokenizer, int64_t vocabulary,
                        const EncodeOptions& options);
 
-/// The ids of one prompt, for generation.
-std::vector<int64_t> encode_prompt(const Passage& prompt, const Tokenizer* tokenizer,
+/// The ids of one prompt. Errors: [where] none, or one beyond the vocabulary.
+std::vector<int64_t> encode_prompt(const Passage& prompt, const Tokenizer* tokenizer, int64_t vocabulary,
                                    const std::string& where);
+
+/// Errors: [where] a prompt of `size` tokens that leaves no room for one more in the context.
+void check_room(int64_t size, int64_t context, const std::string& where);
 
 /// Which examples a step sees: a keyed permutation of the data for each epoch, so a position is one integer
 /// and nothing needs saving. `positions` beyond epochs x size (when limited) are left out.

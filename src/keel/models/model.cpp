@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "keel/base/random.h"
+#include "keel/models/model_folder.h"
 
 namespace keel {
 namespace {
@@ -85,7 +86,8 @@ Tensor scalar_values(const Role& role, const Tensor& hidden, const Tensor& rows)
 Model with_scalar_head(const Model& source, uint64_t seed) {
   Tensor weight = at::empty({1, source.config().hidden}, at::kFloat);
   fill_normal(weight, 1.0 / std::sqrt(static_cast<double>(source.config().hidden) + 1), seed, 0xFFFFFFFF);
-  const Head head{HeadKind::scalar, weight.to(source.decoder.embedding().scalar_type()), 0, 0};
+  const Head head{HeadKind::scalar, weight.to(source.decoder.embedding().scalar_type()), 0, 0,
+                  choose_pad_id(source)};
   return {source.family, source.config_json, Decoder(source.config(), cloned(source.decoder.parameters())),
           head,          source.folder,      source.precision};
 }

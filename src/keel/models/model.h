@@ -15,6 +15,9 @@ struct Head {
   Tensor weight;
   double shift = 0;          // added to a scalar head's output: the reward's normalisation
   int64_t reward_label = 0;  // the row whose logit is the reward; the positive class of a classifier
+  // A classifier is read at a text's last token that is not this one, as transformers does; nothing: at the
+  // last.
+  std::optional<int64_t> pad_id = {};
 };
 
 struct Model {
@@ -54,8 +57,8 @@ LogProbs language_logprobs(const Role& role, const Tensor& hidden, const Tensor&
 /// The scalar head's output at some rows, its shift included: (S). rows: (S) int64.
 Tensor scalar_values(const Role& role, const Tensor& hidden, const Tensor& rows);
 
-/// A copy of `source`'s trunk (or the trunk itself when `share`) with a new scalar head of one label, drawn
-/// from N(0, 1 / (hidden + 1)) (Ziegler et al. 2019, section 2.1 and its code).
+/// A copy of `source`'s trunk with a new scalar head of one label, drawn from N(0, 1 / (hidden + 1)) (Ziegler
+/// et al. 2019, section 2.1 and its code), and with a padding id (choose_pad_id).
 Model with_scalar_head(const Model& source, uint64_t seed);
 
 /// A deep copy: no tensor is shared.

@@ -156,8 +156,7 @@ void write_config(const Model& model, const fs::path& folder) {
     }
     if (model.head.weight.size(0) == 1 || !config.contains("id2label"))
       config["id2label"] = names, config["label2id"] = ids;
-    if (json_get<Json>(config, "pad_token_id", nullptr, "config.json").is_null())
-      config["pad_token_id"] = end_ids(model).empty() ? 0 : end_ids(model).front();
+    config["pad_token_id"] = model.head.pad_id ? Json(*model.head.pad_id) : Json();
     if (model.head.shift != 0) config["keel_reward_shift"] = model.head.shift;
   }
   write_file_atomically(folder / "config.json", json_text(config, 2) + "\n");
@@ -188,11 +187,13 @@ Model load_model(const fs::path& folder, at::ScalarType type) {
   check_config(config, config_path);
   StoredTensors stored = open_tensors(folder);
   const std::string path = (folder / "model.safetensors").string();
-  Head head{head_kind(config_json, stored), {}, 0, 0};
+  Head head{.kind = head_kind(config_json, stored), .weight = {}};
   const int64_t labels = head.kind == HeadKind::scalar ? label_count(stored, path) : 1;
   if (head.kind == HeadKind::scalar) {
     head.reward_label = reward_label(config_json, labels, config_path);
     head.shift = json_get<double>(config_json, "keel_reward_shift", 0.0, config_path);
+    if (const auto pad = json_get<int64_t>(config_json, "pad_token_id", -1, config_path); pad >= 0)
+      head.pad_id = pad;
   }
   const auto specs = parameter_specs(family, config, head.kind, labels);
   if (config.tied_head) alias_tied(stored, family, specs.front().sources.front().name);
@@ -226,6 +227,15 @@ void save_model(const Model& model, const fs::path& folder) {
   for (const char* name : kTokenizerFiles)
     if (!model.folder.empty() && fs::exists(model.folder / name))
       write_file_atomically(folder / name, read_file(model.folder / name));
+}
+
+int64_t choose_pad_id(const Model& model) {
+  const std::vector<int64_t> ends = end_ids(model);
+  for (const char* name : {"pad_token_id", "bos_token_id"}) {
+    const auto id = json_get<int64_t>(model.config_json, name, -1, "config.json");
+    if (id >= 0 && std::find(ends.begin(), ends.end(), id) == ends.end()) return id;
+  }
+  return ends.empty() ? 0 : ends.front();
 }
 
 std::vector<int64_t> end_ids(const Model& model) {

@@ -15,6 +15,11 @@ Model load_model(const std::filesystem::path& folder, at::ScalarType type = at::
 /// caller makes the whole appear at once (AtomicFolder).
 void save_model(const Model& model, const std::filesystem::path& folder);
 
+/// The id that pads batches of texts for a classifier, and at which none may be read: the config's
+/// pad_token_id, where that also ends a text the id that begins one, where that is the same too the
+/// end-of-text id itself: then the reward is read before it.
+int64_t choose_pad_id(const Model& model);
+
 /// The token ids of config.json and generation_config.json that end a text; empty when neither names one.
 std::vector<int64_t> end_ids(const Model& model);
 

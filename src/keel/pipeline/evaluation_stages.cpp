@@ -38,7 +38,7 @@ struct PerplexityOptions : Options {
 // Token mean over all rows, with the standard error over rows.
 void run_perplexity(PerplexityOptions& o) {
   at::NoGradGuard no_grad;
-  const Model model = open_model(o.model, o.precision);
+  const Model model = open_language_model(o.model, o.precision);
   const auto tokenizer = load_tokenizer(o.model);
   const ExampleSet set = open_examples(o.data, model, tokenizer ? &*tokenizer : nullptr, o.max_length,
                                        TooLong::truncate, {RowKind::text, RowKind::completion});

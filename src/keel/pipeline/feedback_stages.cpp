@@ -62,6 +62,7 @@ std::vector<SampledPrompt> read_samples(const std::string& path) {
                                    json_get<std::vector<double>>(row, "logps", {}, where),
                                    json_get<std::string>(row, "finish_reason", "", where) != "length"});
   });
+  if (prompts.empty()) throw Error(path, "expected rows of keel sample, got none");
   return prompts;
 }
 
@@ -137,12 +138,27 @@ struct ImportOptions : Options {
   }
 };
 
+// A file that is refused leaves no store behind that was not there before.
+feedback::ImportCounts import_into(const ImportOptions& o,
+                                   const std::optional<feedback::Annotator>& otherwise) {
+  const bool fresh = !std::filesystem::exists(o.store);
+  auto store = open_store(o.store, Access::create);
+  try {
+    return feedback::import_judgements(*store, o.data, otherwise);
+  } catch (...) {
+    const bool empty = store->last_event() == 0;
+    store.reset();
+    if (fresh && empty)
+      for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(o.store + suffix);
+    throw;
+  }
+}
+
 void run_import(ImportOptions& o) {
-  const auto store = open_store(o.store, Access::create);
   std::optional<feedback::Annotator> otherwise;
   if (!o.annotator.empty())
     otherwise = feedback::Annotator{feedback::annotator_kind(o.kind, "--kind"), o.annotator};
-  const feedback::ImportCounts counts = feedback::import_judgements(*store, o.data, otherwise);
+  const feedback::ImportCounts counts = import_into(o, otherwise);
   Json refused = Json::object();
   for (const auto& [reason, count] : counts.refused) refused[reason] = count;
   std::cout << json_text({{"read", counts.read},

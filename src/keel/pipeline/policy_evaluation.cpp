@@ -177,26 +177,40 @@ std::vector<SamplePrompt> shown_samples(const PolicySamples& before, const Polic
   return shown;
 }
 
-const PolicySamples& arm_named(const std::vector<PolicySamples>& arms, const std::string& name) {
+const PolicySamples& arm_named(const std::vector<PolicySamples>& arms, const std::string& name,
+                               const std::string& flag) {
   for (const PolicySamples& arm : arms)
     if (arm.name == name) return arm;
-  throw UsageError("--arms", "expected an arm named " + name + ", got none");
+  throw UsageError(flag, "expected an arm of --arms, got " + name);
+}
+
+// Every arm on the prompts of the first one, each name once.
+std::vector<PolicySamples> read_arms(const PolicyEvaluationOptions& o) {
+  std::vector<PolicySamples> arms;
+  for (const std::string& arm : o.arms) {
+    PolicySamples samples = read_arm(arm);
+    for (const PolicySamples& earlier : arms)
+      if (earlier.name == samples.name) throw UsageError("--arms", "expected each name once, got " + arm);
+    if (!arms.empty() && samples.prompts != arms.front().prompts)
+      throw Error(arm, "expected the prompts of the first arm in the same order, got others");
+    arms.push_back(std::move(samples));
+  }
+  arm_named(arms, o.before, "--before");
+  arm_named(arms, o.after, "--after");
+  if (!o.best_of_arm.empty()) arm_named(arms, o.best_of_arm, "--best-of-arm");
+  return arms;
 }
 
 }  // namespace
 
 void evaluate_policies(const PolicyEvaluationOptions& o, ReportData& data) {
+  std::vector<PolicySamples> arms = read_arms(o);
   RewardModel proxy(o.reward_model, {}, "auto");
-  std::vector<PolicySamples> arms;
-  for (const std::string& arm : o.arms) {
-    arms.push_back(read_arm(arm));
-    if (arms.back().prompts != arms.front().prompts)
-      throw Error(arm, "expected the prompts of the first arm in the same order, got others");
-    judge_arm(arms.back(), proxy);
-  }
-  const PolicySamples before = arm_named(arms, o.before), after = arm_named(arms, o.after);
+  for (PolicySamples& arm : arms) judge_arm(arm, proxy);
+  const PolicySamples before = arm_named(arms, o.before, "--before"),
+                      after = arm_named(arms, o.after, "--after");
   if (!o.best_of_arm.empty()) {
-    const PolicySamples& source = arm_named(arms, o.best_of_arm);
+    const PolicySamples source = arm_named(arms, o.best_of_arm, "--best-of-arm");
     data.best_of_n_frontier = frontier(source, o);
     const auto place =
         std::find_if(arms.begin(), arms.end(), [&](const PolicySamples& arm) { return arm.name == o.after; });
@@ -240,7 +254,7 @@ std::vector<Accuracy> annotator_accuracies(const std::string& rankings) {
 
 RewardModelPart evaluate_reward_model(const std::string& folder, const std::string& rankings,
                                       const std::string& precision) {
-  const Model model = open_model(folder, precision);
+  const Model model = open_reward_model(folder, precision);
   const auto tokenizer = load_tokenizer(folder);
   const ExampleSet set = open_examples(rankings, model, tokenizer ? &*tokenizer : nullptr, 0, TooLong::drop,
                                        {RowKind::preference, RowKind::ranking});

@@ -8,8 +8,6 @@
 //
 // Paths of outputs lie in the recipe's output folder; an input that an earlier stage makes is found there,
 // any other is taken as it stands. A stage without a seed gets the recipe's.
-#include <yaml-cpp/yaml.h>
-
 #include <algorithm>
 #include <chrono>
 #include <iostream>
@@ -20,6 +18,7 @@
 #include "keel/base/interrupt.h"
 #include "keel/base/log.h"
 #include "keel/base/progress.h"
+#include "keel/config/yaml_options.h"
 #include "keel/pipeline/stages.h"
 
 namespace keel {
@@ -90,18 +89,16 @@ void place_paths(Options& options, const fs::path& output, std::set<std::string>
       });
 }
 
-// The YAML text of a stage's options, the given ones over the recipe's.
-std::string stage_yaml(const YAML::Node& node, const std::string& name, const RunOptions& o) {
-  YAML::Node options = YAML::Clone(node);
-  options.remove("command");
+// What --set says of one stage, over what the recipe says.
+void apply_single_options(Options& options, const std::string& stage, const RunOptions& o) {
   for (const std::string& item : o.set) {
     const auto [key, value] = split_name(item);
     const size_t dot = key.find('.');
     if (dot == std::string::npos || key.empty())
       throw UsageError("--set", "expected stage.option=value, got " + item);
-    if (key.substr(0, dot) == name) options[key.substr(dot + 1, key.size() - dot - 2)] = value;
+    if (key.substr(0, dot) == stage)
+      set_option(options, key.substr(dot + 1, key.size() - dot - 2), {value}, "--set " + item);
   }
-  return YAML::Dump(options);
 }
 
 // A misspelt stage would otherwise leave its option unset in silence.
@@ -114,37 +111,41 @@ void check_names(const RunOptions& o, const Recipe& recipe) {
   }
 }
 
-RecipeStage read_stage(const std::string& name, const YAML::Node& node, const RunOptions& o, int64_t seed) {
-  const std::string where = o.recipe + ": " + name;
-  if (!node.IsMap() || !node["command"]) throw UsageError(where, "expected a mapping with a command");
-  RecipeStage stage{name, &stage_named(node["command"].as<std::string>()), nullptr};
+RecipeStage read_stage(const YAML::Node& key, const YAML::Node& node, const RunOptions& o, int64_t seed) {
+  const std::string name = yaml_text(key, o.recipe), place = yaml_place(key, o.recipe);
+  if (!node.IsMap() || !node["command"])
+    throw UsageError(place, "expected a mapping with a command for " + name);
+  const std::string command = yaml_text(node["command"], o.recipe);
+  RecipeStage stage{name, &stage_named(command, yaml_place(node["command"], o.recipe)), nullptr};
   stage.options = stage.stage->options();
   for (const Field& field : fields_of(*stage.options))
-    if (field.name == "seed" && !node["seed"]) set_field(field, std::to_string(seed), where);
-  apply_yaml(*stage.options, stage_yaml(node, name, o), where);
+    if (field.name == "seed") set_field(field, std::to_string(seed), place);
+  apply_yaml(*stage.options, node, o.recipe, {"command"});
+  apply_single_options(*stage.options, name, o);
   return stage;
 }
 
-Recipe read_recipe(const RunOptions& o) {
-  YAML::Node root;
-  try {
-    root = YAML::Load(read_file(o.recipe));
-  } catch (const YAML::Exception& error) {
-    throw UsageError(o.recipe + ":" + std::to_string(error.mark.line + 1), "expected YAML: " + error.msg);
+// What a recipe says beside its stages.
+struct RecipeHead : Options {
+  std::string output = "runs/run";
+  int64_t seed = 1;
+  void visit(OptionVisitor& v) override {
+    v(&output, "output", "The folder that outputs lie in.");
+    v(&seed, "seed", "Of every stage that names none.", at_least(0));
   }
+};
+
+Recipe read_recipe(const RunOptions& o) {
+  const YAML::Node root = load_yaml(o.recipe);
   if (!root.IsMap() || !root["stages"] || !root["stages"].IsMap())
     throw UsageError(o.recipe, "expected output, seed and a mapping of stages");
-  for (const auto& entry : root) {
-    const auto key = entry.first.as<std::string>();
-    if (key != "output" && key != "seed" && key != "stages")
-      throw UsageError(o.recipe + ":" + std::to_string(entry.first.Mark().line + 1),
-                       "expected output, seed or stages, got " + key);
-  }
-  Recipe recipe{o.output.empty() ? root["output"].as<std::string>("runs/run") : o.output, {}};
-  const int64_t seed = o.seed >= 0 ? o.seed : root["seed"].as<int64_t>(1);
+  RecipeHead head;
+  apply_yaml(head, root, o.recipe, {"stages"});
+  Recipe recipe{o.output.empty() ? head.output : o.output, {}};
+  const int64_t seed = o.seed >= 0 ? o.seed : head.seed;
   std::set<std::string> made = {kLedgerName};
   for (const auto& entry : root["stages"]) {
-    recipe.stages.push_back(read_stage(entry.first.as<std::string>(), entry.second, o, seed));
+    recipe.stages.push_back(read_stage(entry.first, entry.second, o, seed));
     place_paths(*recipe.stages.back().options, recipe.output, made);
   }
   check_names(o, recipe);

@@ -15,15 +15,15 @@ const std::vector<Stage>& stages() {
   return table;
 }
 
-const Stage& stage_named(const std::string& name) {
+const Stage& stage_named(const std::string& name, const std::string& where) {
   std::vector<std::string> names;
   for (const Stage& stage : stages()) {
     if (stage.name == name) return stage;
     names.push_back(stage.name);
   }
   const std::string near = nearest_name(name, names);
-  throw UsageError(name, "expected a command, got an unknown one" +
-                             (near.empty() ? ": keel --help lists them" : ": did you mean " + near + "?"));
+  throw UsageError(where, "expected a command, got unknown \"" + name + "\"" +
+                              (near.empty() ? ": keel --help lists them" : ": did you mean " + near + "?"));
 }
 
 std::string program_help() {

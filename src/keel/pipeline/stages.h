@@ -21,8 +21,8 @@ struct Stage {
 
 const std::vector<Stage>& stages();
 
-/// Errors: UsageError that names the nearest command.
-const Stage& stage_named(const std::string& name);
+/// Errors: UsageError at `where` that names the nearest command.
+const Stage& stage_named(const std::string& name, const std::string& where);
 
 /// A row of the table for options of type O.
 template <class O>

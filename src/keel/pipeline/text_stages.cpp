@@ -3,6 +3,7 @@
 
 #include "keel/base/error.h"
 #include "keel/base/files.h"
+#include "keel/base/interrupt.h"
 #include "keel/base/log.h"
 #include "keel/base/progress.h"
 #include "keel/data/batches.h"
@@ -52,11 +53,12 @@ struct Prompts {
   std::vector<std::vector<int64_t>> ids;
 };
 
-Prompts open_prompts(const SampleOptions& o, const Tokenizer* tokenizer) {
+Prompts open_prompts(const SampleOptions& o, const Model& model, const Tokenizer* tokenizer) {
   Prompts prompts;
   const auto add = [&](const Passage& passage, const std::string& where) {
     prompts.passages.push_back(passage);
-    prompts.ids.push_back(encode_prompt(passage, tokenizer, where));
+    prompts.ids.push_back(encode_prompt(passage, tokenizer, model.config().vocabulary, where));
+    check_room(std::ssize(prompts.ids.back()), model.config().max_positions, where);
   };
   if (!o.prompt.empty()) {
     add({.text = o.prompt}, "--prompt");
@@ -118,14 +120,16 @@ void write_rows(const std::string& output, const std::vector<Json>& rows) {
 }
 
 void run_sample(SampleOptions& o) {
-  const Model model = open_model(o.model, o.precision);
-  if (model.head.kind != HeadKind::language)
-    throw Error(o.model, "expected a language model to sample from, got a classifier");
+  if (!o.output.empty()) check_writable_file(o.output);
+  const Model model = open_language_model(o.model, o.precision);
   const auto tokenizer = load_tokenizer(o.model);
-  const Prompts prompts = open_prompts(o, tokenizer ? &*tokenizer : nullptr);
+  const Prompts prompts = open_prompts(o, model, tokenizer ? &*tokenizer : nullptr);
   Progress progress("sample", "completion", static_cast<int64_t>(prompts.ids.size()) * o.samples_per_prompt);
-  const auto completions = generate(model, make_requests(o, prompts, model, tokenizer), {.rows = o.rows},
-                                    [&](int64_t finished) { progress.update(finished); });
+  const auto completions =
+      generate(model, make_requests(o, prompts, model, tokenizer), {.rows = o.rows}, [&](int64_t finished) {
+        progress.update(finished);
+        throw_if_interrupted();
+      });
   std::vector<Json> rows;
   for (size_t i = 0; i < completions.size(); ++i)
     for (const Completion& completion : completions[i])
@@ -160,7 +164,11 @@ std::vector<Json> score_rewards(const Model& model, const ExampleSet& set,
                                 const std::vector<RowKind>& kinds) {
   std::vector<const Example*> all;
   for (const Example& example : set.examples) all.push_back(&example);
-  const std::vector<double> rewards = reward_examples(model, all);
+  Progress progress("score", "row", std::ssize(all));
+  const std::vector<double> rewards = reward_examples(model, all, [&](int64_t done) {
+    progress.update(done);
+    throw_if_interrupted();
+  });
   std::vector<Json> rows;
   size_t first = 0;
   for (size_t i = 0; i < all.size(); ++i) {
@@ -194,11 +202,13 @@ std::vector<Json> score_language(const Model& model, const ExampleSet& set, cons
       begin += count;
     }
     progress.update(static_cast<int64_t>(rows.size()));
+    throw_if_interrupted();
   }
   return rows;
 }
 
 void run_score(ScoreOptions& o) {
+  if (!o.output.empty()) check_writable_file(o.output);
   const Model model = open_model(o.model, o.precision);
   const auto tokenizer = load_tokenizer(o.model);
   const bool rewards = model.head.kind == HeadKind::scalar;

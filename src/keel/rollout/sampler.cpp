@@ -7,7 +7,6 @@
 #include <deque>
 
 #include "keel/base/error.h"
-#include "keel/base/interrupt.h"
 #include "keel/base/random.h"
 #include "keel/rollout/kv_cache.h"
 
@@ -231,10 +230,8 @@ std::vector<std::vector<Completion>> generate(const Model& model, std::vector<Re
       place[static_cast<size_t>(completion.sample)] = std::move(completion);
     });
   }
-  while (sampler.step()) {
-    throw_if_interrupted();
+  while (sampler.step())
     if (progress) progress(finished);
-  }
   if (progress) progress(finished);
   return completions;
 }

@@ -74,7 +74,8 @@ class Sampler {
 };
 
 /// Submits every request and steps until all are finished: completions[request][sample].
-/// `progress(finished)` is called with the number of finished completions.
+/// `progress(finished)` is called after every token with the number of finished completions; it may throw to
+/// end the work.
 std::vector<std::vector<Completion>> generate(const Model& model, std::vector<Request> requests,
                                               SamplerLimits limits = {},
                                               const std::function<void(int64_t)>& progress = {});

@@ -12,9 +12,6 @@
 namespace keel {
 namespace {
 
-// Rows are shallow; JSON nested deeper is an attack on the stack of whoever copies or writes it.
-constexpr int kDeepestNesting = 64;
-
 constexpr const char* kKnownFields =
     "text | prompt | prompt, completion | prompt, chosen, rejected | prompt, completions, ranks | "
     "prompt, completion, label | text, label (each text also as ids: input_ids, prompt_ids, completion_ids, "
@@ -41,14 +38,9 @@ std::string shown(const Json& value) {
 
 // `line` is where `text` starts in the file.
 Json parse_row(std::string_view text, const std::string& path, int64_t line) {
-  const auto refuse_depth = [&](int depth, Json::parse_event_t, Json&) {
-    if (depth > kDeepestNesting)
-      throw Error(at_line(path, line), "expected a row, got JSON nested deeper than " +
-                                           std::to_string(kDeepestNesting) + " levels");
-    return true;
-  };
+  check_nesting(text, at_line(path, line));
   try {
-    return Json::parse(text, refuse_depth);
+    return Json::parse(text);
   } catch (const Json::exception& error) {
     const auto* parse_error = dynamic_cast<const Json::parse_error*>(&error);
     const size_t byte = parse_error ? std::min(parse_error->byte, text.size()) : 0;

@@ -89,9 +89,14 @@ RunFolder::RunFolder(fs::path path, const RunIdentity& identity) : path_(std::mo
   if (fs::exists(path_) && !fs::is_empty(path_, error))
     throw Error(path_.string(),
                 "expected an empty or new folder for --output, got one with other files in it");
-  fs::create_directories(path_, error);
+  const bool made = fs::create_directories(path_, error);
   if (error) throw Error(path_.string(), "cannot make the folder: " + error.message());
-  write_file_atomically(manifest, json_text(now, 2) + "\n");
+  try {
+    write_file_atomically(manifest, json_text(now, 2) + "\n");
+  } catch (...) {  // a run that never began leaves no folder
+    if (made) fs::remove(path_, error);
+    throw;
+  }
 }
 
 bool RunFolder::finished() const {

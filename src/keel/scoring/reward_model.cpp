@@ -26,15 +26,15 @@ bool same_tokenizer(const std::filesystem::path& a, const std::filesystem::path&
 
 RewardModel::RewardModel(const std::filesystem::path& folder, const std::filesystem::path& policy_folder,
                          const std::string& precision)
-    : model_(load_model(folder)), shares_tokenizer_(same_tokenizer(folder, policy_folder)) {
+    : model_(load_model(folder)),
+      shares_tokenizer_(!policy_folder.empty() && same_tokenizer(folder, policy_folder)) {
   if (model_.head.kind != HeadKind::scalar)
     throw Error(folder.string(),
                 "expected a reward model (…ForSequenceClassification), got a language model");
   model_.precision = choose_precision(precision, model_.config().hidden);
   if (shares_tokenizer_) return;
   if (tokenizer_hash(folder).empty())
-    throw Error(folder.string(),
-                "expected a tokenizer beside a reward model whose tokenizer is not the policy's, got none");
+    throw Error(folder.string(), "expected a tokenizer beside a reward model that reads texts, got none");
   tokenizer_ = Tokenizer::load(folder);
 }
 
@@ -71,20 +71,22 @@ void RewardModel::score(std::span<const ScoredSample> samples, std::span<Score> 
   for (size_t i = 0; i < rewards.size(); ++i) scores[i].reward = rewards[i];
 }
 
-std::vector<double> reward_examples(const Model& model, std::span<const Example* const> examples) {
+std::vector<double> reward_examples(const Model& model, std::span<const Example* const> examples,
+                                    const std::function<void(int64_t)>& progress) {
   at::NoGradGuard no_grad;
   std::vector<double> rewards;
   for (size_t begin = 0; begin < examples.size();) {
     size_t end = begin;
     for (int64_t tokens = 0; end < examples.size() && (end == begin || tokens < kTokensAtOnce); ++end)
       tokens += examples[end]->longest() * static_cast<int64_t>(examples[end]->completions.size());
-    const JudgedBatch batch = judged_batch(examples.subspan(begin, end - begin));
+    const JudgedBatch batch = judged_batch(examples.subspan(begin, end - begin), model.head.pad_id);
     const Role role = role_of(model);
     const Tensor hidden = forest_hidden(*role.trunk, batch.forest, role.precision);
     const Tensor values = scalar_values(role, hidden, batch.last_rows).to(at::kDouble).contiguous();
     rewards.insert(rewards.end(), values.const_data_ptr<double>(),
                    values.const_data_ptr<double>() + values.numel());
     begin = end;
+    if (progress) progress(static_cast<int64_t>(end));
   }
   return rewards;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 
 #include "keel/data/examples.h"
 #include "keel/models/model.h"
@@ -13,7 +14,7 @@ namespace keel {
 
 class RewardModel : public Scorer {
  public:
-  /// `policy_folder`: the model folder whose ids the samples carry.
+  /// `policy_folder`: the model folder whose ids the samples carry; empty: they are read as texts.
   /// Errors: [folder] not a classifier; texts are needed but the folder has no tokenizer.
   RewardModel(const std::filesystem::path& folder, const std::filesystem::path& policy_folder,
               const std::string& precision);
@@ -29,8 +30,10 @@ class RewardModel : public Scorer {
   bool shares_tokenizer_;
 };
 
-/// The reward of every completion of every example, in order: examples with one prompt share its computation.
-std::vector<double> reward_examples(const Model& model, std::span<const Example* const> examples);
+/// The reward of every completion of every example, in order; a prompt's completions share its computation.
+/// `progress(examples done)` is called now and then; it may throw to end the work.
+std::vector<double> reward_examples(const Model& model, std::span<const Example* const> examples,
+                                    const std::function<void(int64_t)>& progress = {});
 
 /// True when the two folders hold the same tokenizer files, or neither holds one.
 bool same_tokenizer(const std::filesystem::path& a, const std::filesystem::path& b);

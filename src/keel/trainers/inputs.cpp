@@ -20,6 +20,21 @@ Model open_model(const std::filesystem::path& folder, const std::string& precisi
   return model;
 }
 
+Model open_language_model(const std::filesystem::path& folder, const std::string& precision) {
+  Model model = open_model(folder, precision);
+  if (model.head.kind != HeadKind::language)
+    throw Error(folder.string(), "expected a language model (…ForCausalLM), got a reward model");
+  return model;
+}
+
+Model open_reward_model(const std::filesystem::path& folder, const std::string& precision) {
+  Model model = open_model(folder, precision);
+  if (model.head.kind != HeadKind::scalar)
+    throw Error(folder.string(),
+                "expected a reward model (…ForSequenceClassification), got a language model");
+  return model;
+}
+
 std::optional<int64_t> end_id(const Model& model, const Tokenizer* tokenizer) {
   if (tokenizer != nullptr && tokenizer->eos_id()) return tokenizer->eos_id();
   const auto ids = end_ids(model);
@@ -34,24 +49,49 @@ int64_t usable_length(int64_t max_length, const Model& model) {
   return max_length == 0 ? context : max_length;
 }
 
-ExampleSet open_examples(const std::string& path, const Model& model, const Tokenizer* tokenizer,
-                         int64_t max_length, TooLong too_long, std::initializer_list<RowKind> accepted) {
-  const RowFile file = read_rows(path);
+namespace {
+
+void check_kinds(const RowFile& file, std::initializer_list<RowKind> accepted) {
   for (const Row& row : file.rows)
     if (std::find(accepted.begin(), accepted.end(), row.kind) == accepted.end())
       throw Error(
-          path + ":" + std::to_string(row.line),
+          file.path + ":" + std::to_string(row.line),
           std::string("expected another kind of row for this stage, got a ") + row_kind_name(row.kind));
-  const ExampleSet set = encode_rows(file, tokenizer, model.config().vocabulary,
-                                     {usable_length(max_length, model), end_id(model, tokenizer), too_long});
-  if (set.examples.empty()) throw Error(path, "expected at least one row to use, got none");
+}
+
+ExampleSet encode_and_warn(const RowFile& file, const Model& model, const Tokenizer* tokenizer,
+                           const EncodeOptions& options) {
+  const ExampleSet set = encode_rows(file, tokenizer, model.config().vocabulary, options);
+  if (set.examples.empty())
+    throw Error(file.path, "expected at least one row that fits the context of " +
+                               std::to_string(options.max_length) + " tokens, got none");
   if (set.truncated > 0)
-    log_warning(path + ": " + std::to_string(set.truncated) + " rows longer than the context were cut");
+    log_warning(file.path + ": " + std::to_string(set.truncated) + " rows longer than the context were cut");
   if (set.dropped > 0)
-    log_warning(path + ": " + std::to_string(set.dropped) + " rows longer than the context were left out");
+    log_warning(file.path + ": " + std::to_string(set.dropped) +
+                " rows longer than the context were left out");
   for (const auto& [reason, count] : file.refused)
-    log_warning(path + ": " + std::to_string(count) + " rows left out: " + reason);
+    log_warning(file.path + ": " + std::to_string(count) + " rows left out: " + reason);
   return set;
+}
+
+}  // namespace
+
+ExampleSet open_examples(const std::string& path, const Model& model, const Tokenizer* tokenizer,
+                         int64_t max_length, TooLong too_long, std::initializer_list<RowKind> accepted) {
+  const RowFile file = read_rows(path);
+  check_kinds(file, accepted);
+  return encode_and_warn(file, model, tokenizer,
+                         {usable_length(max_length, model), end_id(model, tokenizer), too_long});
+}
+
+ExampleSet open_prompts(const std::string& path, const Model& model, const Tokenizer* tokenizer,
+                        int64_t max_length) {
+  const RowFile file = read_rows(path);
+  check_kinds(file, {RowKind::prompt, RowKind::completion, RowKind::preference, RowKind::ranking});
+  return encode_and_warn(
+      file, model, tokenizer,
+      {.max_length = usable_length(max_length, model), .too_long = TooLong::drop, .prompts_only = true});
 }
 
 std::vector<ScoredSample> scored_samples(const std::vector<Request>& requests,

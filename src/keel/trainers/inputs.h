@@ -15,16 +15,25 @@ std::optional<Tokenizer> load_tokenizer(const std::filesystem::path& folder);
 /// load_model with the precision chosen by name.
 Model open_model(const std::filesystem::path& folder, const std::string& precision);
 
+/// The same for a model of one kind. Errors: [folder] the other kind.
+Model open_language_model(const std::filesystem::path& folder, const std::string& precision);
+Model open_reward_model(const std::filesystem::path& folder, const std::string& precision);
+
 /// The id that ends a text: the tokenizer's, else the config's.
 std::optional<int64_t> end_id(const Model& model, const Tokenizer* tokenizer);
 
 /// max_length, or the context when it is 0. Errors: UsageError when it is longer than the context.
 int64_t usable_length(int64_t max_length, const Model& model);
 
-/// Rows of a file as examples of this model. Warns of rows cut or left out. Errors: [file] no rows, or a row
-/// of a kind that `accepted` does not name.
+/// Rows of a file as examples of this model; without a tokenizer they carry ids. Warns of rows cut or left
+/// out. Errors: [file] no rows, or a row of a kind that `accepted` does not name.
 ExampleSet open_examples(const std::string& path, const Model& model, const Tokenizer* tokenizer,
                          int64_t max_length, TooLong too_long, std::initializer_list<RowKind> accepted);
+
+/// The prompts of a file, for generation: other fields of its rows are not looked at.
+/// Errors: as open_examples, and [file] no prompt that leaves room for one more token.
+ExampleSet open_prompts(const std::string& path, const Model& model, const Tokenizer* tokenizer,
+                        int64_t max_length);
 
 /// Completions as scorers see them, request by request, sample by sample. Texts only when there is a
 /// tokenizer.

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "keel/base/error.h"
+#include "keel/base/interrupt.h"
 #include "keel/base/log.h"
 #include "keel/base/random.h"
 #include "keel/models/model_folder.h"
@@ -54,6 +55,7 @@ Model make_value(const PpoOptions& o, const Model& policy, const RewardModel& ju
   if (o.shared_trunk) return shared_value(policy, seed);
   if (o.value_init == "policy" || !fits) return with_scalar_head(policy, seed);
   Model value = clone_model(judge.model());
+  if (!value.head.pad_id) value.head.pad_id = choose_pad_id(value);
   value.head.shift = judge.model().head.shift * o.reward_scale;
   at::NoGradGuard no_grad;
   value.head.weight.mul_(o.reward_scale);
@@ -61,10 +63,8 @@ Model make_value(const PpoOptions& o, const Model& policy, const RewardModel& ju
 }
 
 Cast make_cast(const PpoOptions& o) {
-  Model policy = open_model(o.model, o.precision);
-  if (policy.head.kind != HeadKind::language)
-    throw Error(o.model, "expected a language model as policy, got a classifier");
-  Model reference = open_model(o.reference_model.empty() ? o.model : o.reference_model, o.precision);
+  Model policy = open_language_model(o.model, o.precision);
+  Model reference = open_language_model(o.reference_model.empty() ? o.model : o.reference_model, o.precision);
   RewardModel judge(o.reward_model, o.model, o.precision);
   Model value = make_value(o, policy, judge);
   set_trainable(reference, false);
@@ -127,7 +127,7 @@ struct Rollouts {
 
 Rollouts roll_out(const PpoOptions& o, Cast& cast, const std::vector<const Example*>& prompts, int64_t step) {
   const std::vector<Request> requests = make_requests(o, cast, prompts, step);
-  const auto completions = generate(cast.policy, requests);
+  const auto completions = generate(cast.policy, requests, {}, [](int64_t) { throw_if_interrupted(); });
   Rollouts rollouts;
   rollouts.samples = scored_samples(requests, completions, cast.tokenizer ? &*cast.tokenizer : nullptr);
   std::vector<Score> scores(rollouts.samples.size());
@@ -313,9 +313,8 @@ void PpoOptions::check() const {
 void train_ppo(PpoOptions& options) {
   // 1. Players, prompts, state.
   Cast cast = make_cast(options);
-  const ExampleSet prompts = open_examples(
-      options.data, cast.policy, cast.tokenizer ? &*cast.tokenizer : nullptr, options.max_length,
-      TooLong::drop, {RowKind::prompt, RowKind::completion, RowKind::preference, RowKind::ranking});
+  const ExampleSet prompts = open_prompts(options.data, cast.policy,
+                                          cast.tokenizer ? &*cast.tokenizer : nullptr, options.max_length);
   const auto size = static_cast<int64_t>(prompts.examples.size());
   const int64_t steps = options.total_steps(size);
   const auto seed = static_cast<uint64_t>(options.seed);
@@ -341,7 +340,8 @@ void train_ppo(PpoOptions& options) {
   Alarms alarms;
   for (int64_t step = run.first_step(); step < steps; ++step) {
     // 2. Rollout and score.
-    const Rollouts rollouts = roll_out(options, cast, pick(prompts, order.batch(step)), step);
+    const Rollouts rollouts = run.saving_if_stopped(
+        step, [&] { return roll_out(options, cast, pick(prompts, order.batch(step)), step); });
     // 3. Experience: log-probabilities, values, KL, advantages.
     const Players players = cast.players();
     const Experience experience = make_experience(players, rollouts.episodes, controller.coefficient, update);

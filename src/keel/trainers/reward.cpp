@@ -70,7 +70,7 @@ BatchMeasure batch_loss(const RewardTask& task, const std::vector<const Example*
   const int64_t count = std::max<int64_t>(1, elements(batch, task.labels));
   const Role role = role_of(task.model);
   for (const auto& part : micro_batches(batch, micro_batch_size)) {
-    JudgedBatch input = judged_batch(part);
+    JudgedBatch input = judged_batch(part, task.model.head.pad_id);
     std::optional<Dropout> dropout;
     if (keyed != nullptr)
       dropout = Dropout{keyed->rate, keyed->seed, keyed->step, std::move(input.documents)};
@@ -144,12 +144,17 @@ RewardTask open_task(const RewardOptions& options) {
   RewardTask task{open_model(options.model, options.precision), load_tokenizer(options.model)};
   if (task.model.head.kind != HeadKind::scalar)
     task.model = with_scalar_head(task.model, static_cast<uint64_t>(options.seed));
+  if (!task.model.head.pad_id) task.model.head.pad_id = choose_pad_id(task.model);
   return task;
 }
 
 ExampleSet open_judged(const std::string& path, const RewardTask& task, int64_t max_length) {
-  return open_examples(path, task.model, task.tokenizer ? &*task.tokenizer : nullptr, max_length,
-                       TooLong::drop, {RowKind::preference, RowKind::ranking, RowKind::label});
+  ExampleSet set = open_examples(path, task.model, task.tokenizer ? &*task.tokenizer : nullptr, max_length,
+                                 TooLong::drop, {RowKind::preference, RowKind::ranking, RowKind::label});
+  const auto teaches = [](const Example& e) { return e.label.has_value() || has_strict_pair(e); };
+  if (std::none_of(set.examples.begin(), set.examples.end(), teaches))
+    throw Error(path, "expected at least one strictly ordered pair or label, got ties alone");
+  return set;
 }
 
 bool holds_labels(const ExampleSet& set, const std::string& path) {

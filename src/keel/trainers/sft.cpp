@@ -1,5 +1,6 @@
 #include "keel/trainers/sft.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "keel/algorithms/next_token.h"
@@ -75,8 +76,12 @@ double validation_loss(const LanguageTask& task, const ExampleSet& set, int64_t 
 }
 
 ExampleSet open_language(const std::string& path, const LanguageTask& task, int64_t max_length) {
-  return open_examples(path, task.model, task.tokenizer ? &*task.tokenizer : nullptr, max_length,
-                       task.too_long, {RowKind::text, RowKind::completion});
+  ExampleSet set = open_examples(path, task.model, task.tokenizer ? &*task.tokenizer : nullptr, max_length,
+                                 task.too_long, {RowKind::text, RowKind::completion});
+  const auto predicts = [&](const Example& e) { return scored_tokens(e, task.completion_only) > 0; };
+  if (std::none_of(set.examples.begin(), set.examples.end(), predicts))
+    throw Error(path, "expected rows of at least two tokens, got none: one token predicts nothing");
+  return set;
 }
 
 Json evaluate(const LanguageTask& task, const ExampleSet& validation, const SupervisedOptions& options,
@@ -182,8 +187,8 @@ void SftOptions::check() const {
 }
 
 void train_sft(SftOptions& options) {
-  LanguageTask task{"sft", open_model(options.model, options.precision), load_tokenizer(options.model),
-                    TooLong::truncate, options.completion_only};
+  LanguageTask task{"sft", open_language_model(options.model, options.precision),
+                    load_tokenizer(options.model), TooLong::truncate, options.completion_only};
   std::optional<RewardModel> judge;
   if (!options.reward_model.empty()) {
     judge.emplace(options.reward_model, options.model, options.precision);
@@ -268,7 +273,8 @@ Model fresh_model(const PretrainOptions& options) {
 void train_pretrain(PretrainOptions& options) {
   const bool fresh = options.model.empty();
   const std::string source = fresh ? options.tokenizer : options.model;
-  LanguageTask task{"pretrain", fresh ? fresh_model(options) : open_model(options.model, options.precision),
+  LanguageTask task{"pretrain",
+                    fresh ? fresh_model(options) : open_language_model(options.model, options.precision),
                     load_tokenizer(source), TooLong::split, /*completion_only=*/false};
   train(std::move(task), options, {source, options.data, options.validation});
 }

@@ -3,8 +3,9 @@
 #include <ATen/Version.h>
 #include <torch/csrc/api/include/torch/version.h>
 
+#include <cmath>
+
 #include "keel/base/error.h"
-#include "keel/base/interrupt.h"
 #include "keel/base/version.h"
 #include "keel/models/model_folder.h"
 
@@ -22,6 +23,15 @@ Json identifying_options(TrainingOptions& options) {
 
 RunIdentity identity_of(const std::string& stage, TrainingOptions& options, std::vector<fs::path> inputs) {
   return {stage, identifying_options(options), std::move(inputs), machine_json()};
+}
+
+// A run whose numbers have left the reals is over: nothing after it is a result.
+void check_finite(const Json& metrics, int64_t step, const std::string& stage) {
+  for (const auto& [name, value] : metrics.items())
+    if ((name.ends_with("loss") || name.ends_with("gradient_norm")) && value.is_number() &&
+        !std::isfinite(value.get<double>()))
+      throw Error(stage, "expected a finite " + name + " in step " + std::to_string(step) +
+                             ", got NaN or infinity: use a lower --learning-rate");
 }
 
 std::string model_card(const std::string& stage, const Json& summary) {
@@ -102,6 +112,10 @@ void TrainingRun::resume(int64_t step) {
 
 void TrainingRun::write(const fs::path& folder) {
   for (const SavedModel& saved : models_) {
+    for (const Parameter& parameter : saved.model->parameters())
+      if (!parameter.value.detach().isfinite().all().item().toBool())
+        throw Error(stage_, "expected finite weights, got NaN or infinity in " + parameter.name +
+                                ": use a lower --learning-rate");
     fs::create_directories(folder / saved.folder);
     save_model(*saved.model, folder / saved.folder);
   }
@@ -111,19 +125,24 @@ void TrainingRun::end_step(int64_t step, int64_t tokens, Json metrics, std::stri
   const auto now = std::chrono::steady_clock::now();
   const double seconds = std::chrono::duration<double>(now - step_began_).count();
   step_began_ = now;
+  check_finite(metrics, step + 1, stage_);
   Json row = {{"seconds", seconds}, {"tokens", tokens}};
   row.update(metrics);
   folder_.log(step + 1, row);
   progress_->update(step + 1, note);
   const bool last = step + 1 >= total_steps_, due = save_every_ > 0 && (step + 1) % save_every_ == 0;
   if (last || (!due && !interrupt_requested())) return;
-  folder_.save_checkpoint(step + 1, [&](const fs::path& folder) {
+  save(step + 1);
+  throw_if_interrupted();
+}
+
+void TrainingRun::save(int64_t steps_done) {
+  folder_.save_checkpoint(steps_done, [&](const fs::path& folder) {
     write(folder);
     ArchiveWriter archive;
     visit_(archive);
     archive.write(folder);
   });
-  throw_if_interrupted();
 }
 
 void TrainingRun::finish(const Json& summary) {

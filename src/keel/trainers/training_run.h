@@ -2,6 +2,7 @@
 // the metrics row of a step, the progress line, and the choice of the best weights.
 #pragma once
 
+#include "keel/base/interrupt.h"
 #include "keel/base/progress.h"
 #include "keel/models/model.h"
 #include "keel/runs/run_folder.h"
@@ -43,6 +44,16 @@ class TrainingRun {
   /// Logs a finished step (as step + 1), shows progress, and writes a checkpoint when one is due or a stop
   /// was asked for. `tokens` is what the step processed. Throws Interrupted after the checkpoint of a stop.
   void end_step(int64_t step, int64_t tokens, Json metrics, std::string_view note);
+  /// Does the part of a step that changes no state yet; a stop in it saves the `step` steps that are done.
+  template <class Work>
+  auto saving_if_stopped(int64_t step, const Work& work) {
+    try {
+      return work();
+    } catch (const Interrupted&) {
+      if (step > 0) save(step);
+      throw;
+    }
+  }
   /// An extra row for this step in samples.jsonl.
   void sample(int64_t step, Json row) { folder_.sample(step + 1, std::move(row)); }
   /// Writes final/ with a model card made from `summary`.
@@ -51,6 +62,7 @@ class TrainingRun {
 
  private:
   void resume(int64_t step);
+  void save(int64_t steps_done);
   void write(const std::filesystem::path& folder);
 
   std::string stage_;

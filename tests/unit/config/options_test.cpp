@@ -4,6 +4,7 @@
 
 #include "keel/base/error.h"
 #include "keel/base/files.h"
+#include "keel/config/yaml_options.h"
 #include "test_data.h"
 
 namespace keel {
@@ -76,14 +77,16 @@ TEST(Options, RefusalsNameTheNearestAndWhatIsExpected) {
   EXPECT_NE(refusal({}).find("[--data] expected a value, got none"), std::string::npos);
   Sample options;
   try {
-    apply_yaml(options, "steps: 1\nshufle: false\n", "r.yaml");
+    apply_yaml(options, YAML::Load("steps: 1\nshufle: false\n"), "r.yaml");
     FAIL();
   } catch (const UsageError& error) {
     EXPECT_NE(std::string(error.what()).find("[r.yaml:2]"), std::string::npos);
     EXPECT_NE(std::string(error.what()).find("did you mean shuffle?"), std::string::npos);
   }
-  EXPECT_THROW(apply_yaml(options, "steps: {a: 1}", "r.yaml"), UsageError);
-  EXPECT_THROW(apply_yaml(options, "steps: [", "r.yaml"), UsageError);
+  EXPECT_THROW(apply_yaml(options, YAML::Load("steps: {a: 1}"), "r.yaml"), UsageError);
+  EXPECT_THROW(apply_yaml(options, YAML::Load("steps: [1, 2]"), "r.yaml"), UsageError);
+  apply_yaml(options, YAML::Load("command: sft\nsteps: 7"), "r.yaml", {"command"});
+  EXPECT_EQ(options.steps, 7);
 }
 
 TEST(Options, ANameGivenTwiceIsABug) {
