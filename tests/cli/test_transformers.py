@@ -21,6 +21,7 @@ from program import (
     preferences,
     prompts,
     rankings,
+    read_rows,
     texts,
     write_rows,
 )
@@ -243,6 +244,27 @@ def stories(tmp_path_factory):
 
 def test_real_weights_load_with_equal_logits(stories, tmp_path):
     assert_equal_logps(load(AutoModelForCausalLM, stories), stories, tmp_path)
+
+
+@pytest.mark.parametrize("temperature", [0.7, 1.0])
+def test_samples_are_scored_by_the_ids_that_were_drawn(stories, tmp_path, temperature):
+    """Texts tokenised anew would split otherwise and lack the end-of-text id."""
+    options = {"max_new_tokens": 40, "samples_per_prompt": 8, "seed": 3, "temperature": temperature}
+    samples = tmp_path / "samples.jsonl"
+    keel("sample", model=stories, prompt="Once upon a time", output=samples, **options)
+    scored = keel("score", model=stories, data=samples, temperature=temperature).rows()
+    for drawn, row in zip(read_rows(samples), scored, strict=True):
+        assert row["tokens"] == drawn["tokens"]
+        assert row["logps"] == pytest.approx(drawn["logps"], abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("family", ["llama_untied", "gpt2"])
+def test_samples_of_a_model_without_a_tokenizer_are_scored(tmp_path, family):
+    data, samples = write_rows(tmp_path / "prompts.jsonl", prompts(4)), tmp_path / "samples.jsonl"
+    keel("sample", model=MODELS / family, prompts=data, output=samples, samples_per_prompt=2, max_new_tokens=9)
+    for drawn, row in zip(read_rows(samples), keel_scores(MODELS / family, read_rows(samples), tmp_path), strict=True):
+        assert row["tokens"] == drawn["tokens"]
+        assert row["logps"] == pytest.approx(drawn["logps"], abs=TOLERANCE)
 
 
 def test_the_tokenizer_comes_along(stories, tmp_path):

@@ -5,6 +5,7 @@ length, the log-likelihood under policy and SFT model (nats, temperature 1), and
 metrics.jsonl with five digits a number. The judges never meet the proxy here: each is a column of its own.
 """
 import gzip
+import hashlib
 import json
 import subprocess
 
@@ -38,11 +39,14 @@ class Evaluation:
         self.tfidf = judge_tfidf.train(data / "judge-train-texts.jsonl")
 
     def score(self, model, rows, output):
-        """Rows of `keel score`, computed once."""
-        if not output.exists():
+        """Rows of `keel score`, computed once for these weights and these rows."""
+        source = hashlib.sha256((model / "model.safetensors").read_bytes() + rows.read_bytes()).hexdigest()
+        scored_from = output.with_suffix(".source")
+        if not (output.exists() and scored_from.exists() and scored_from.read_text() == source):
             output.parent.mkdir(parents=True, exist_ok=True)
             subprocess.run([self.keel, "score", "--model", str(model), "--data", str(rows), "--end", "no",
                             "--output", str(output)], check=True)
+            scored_from.write_text(source)
         return read_rows(output)
 
     def rewards(self, model, rows, output):

@@ -36,6 +36,13 @@ std::vector<int64_t> completion_ids(const Passage& passage, bool has_prompt, con
   return ids;
 }
 
+// Whether the ids that were drawn for a row's completion are this tokenizer's.
+bool decode_to_text(const Tokenizer& tokenizer, const Row& row, const std::vector<int64_t>& prompt) {
+  const auto known = [&](int64_t id) { return id < tokenizer.size(); };
+  return std::all_of(row.sampled->begin(), row.sampled->end(), known) &&
+         tokenizer.decode_completion(prompt, *row.sampled) == row.completions.front().text;
+}
+
 Example encode_row(const RowFile& file, const Row& row, const Tokenizer* tokenizer, int64_t vocabulary,
                    const EncodeOptions& options) {
   const std::string where = place(file, row);
@@ -47,6 +54,10 @@ Example encode_row(const RowFile& file, const Row& row, const Tokenizer* tokeniz
     check_ids(example.completions.back(), vocabulary, where);
     if (example.completions.back().empty())
       throw Error(where, "expected a completion of at least one token, got none");
+  }
+  if (row.sampled && !row.completions.front().has_ids && decode_to_text(*tokenizer, row, example.prompt)) {
+    check_ids(*row.sampled, vocabulary, where);
+    example.completions.front() = *row.sampled;
   }
   example.ranks = row.ranks;
   example.label = row.label;

@@ -95,6 +95,11 @@ class Fields {
     return ranks;
   }
 
+  /// A row of keel sample. Without a tokenizer its `tokens` are the completion itself.
+  bool is_sample() const { return has("tokens") && has("finish_reason"); }
+  bool has_text(const std::string& name) const { return has(name) && object_[name] != ""; }
+  std::vector<int64_t> take_tokens() { return integers(take("tokens"), "tokens", 0); }
+
   bool take_label() {
     const Json label = take("label");
     if (label.is_boolean()) return label.get<bool>();
@@ -174,7 +179,7 @@ RowKind kind_of(const Fields& fields) {
   if (fields.has_passage("completions") || fields.has("ranks")) return RowKind::ranking;
   const bool completion = fields.has_passage("completion"), text = fields.has_passage("text");
   if ((completion || text) && (fields.has("label") || fields.is_null("label"))) return RowKind::label;
-  if (completion) return RowKind::completion;
+  if (completion || fields.is_sample()) return RowKind::completion;
   if (text) return RowKind::text;
   if (!fields.has_passage("prompt")) fields.refuse_unknown_shape();
   return RowKind::prompt;
@@ -216,7 +221,11 @@ class RowCollector {
     row.has_prompt =
         row.kind != RowKind::text && !(row.kind == RowKind::label && !fields.has_passage("completion"));
     if (row.has_prompt) row.prompt = fields.take_passage("prompt");
-    take_completions(fields, row);
+    if (row.kind == RowKind::completion && fields.is_sample()) row.sampled = fields.take_tokens();
+    if (row.sampled && !fields.has_text("completion") && !fields.has("completion_ids"))
+      row.completions.push_back({.ids = *row.sampled, .has_ids = true});
+    else
+      take_completions(fields, row);
     if (row.kind == RowKind::label && !fields.has("label")) return refuse("label is null");
     if (row.kind == RowKind::label) row.label = fields.take_label();
     if (row.kind == RowKind::preference && row.completions[0] == row.completions[1])

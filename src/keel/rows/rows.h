@@ -7,6 +7,7 @@
 //   prompt chosen rejected            a preference
 //   prompt completions ranks          a ranking of K completions: 1 is best, equal numbers tie
 //   prompt completion label           a yes/no judgement: true, false, 1, 0; also text label
+//   prompt completion tokens finish_reason   what keel sample writes: a demonstration whose ids were drawn
 // Each text may come as token ids instead (or beside it, and then the ids count): input_ids for text,
 // prompt_ids, completion_ids, chosen_ids, rejected_ids, and a list of lists completions_ids. In CSV a list is
 // written as JSON.
@@ -41,6 +42,9 @@ struct Row {
   std::vector<Passage> completions = {};  // a text is its one completion; a preference is {chosen, rejected}
   std::vector<int64_t> ranks = {};        // beside completions; a preference has {1, 2}
   std::optional<bool> label = {};
+  // The ids that keel sample drew for the completion, its end-of-text id among them. They say more than the
+  // text, and are meant where the reader's tokenizer decodes them to it.
+  std::optional<std::vector<int64_t>> sampled = {};
   Json extra = Json::object();  // the fields that are not used: gold scores, names, ...
 };
 

@@ -95,6 +95,21 @@ TEST_F(Rows, IdsStandForTexts) {
   EXPECT_TRUE(label.extra.empty());
 }
 
+TEST_F(Rows, SamplesKeepTheIdsThatWereDrawn) {
+  const RowFile file = read(
+      R"({"prompt": "p", "completion": "c", "tokens": [5, 2], "logps": [-1, -1], "finish_reason": "stop"})"
+      "\n"
+      R"({"prompt_ids": [4], "tokens": [2], "finish_reason": "stop"})"
+      "\n"
+      R"({"prompt": "p", "completion": "", "tokens": [2], "finish_reason": "stop"})"
+      "\n"
+      R"({"prompt": "p", "completion": "c", "tokens": ["c"]})");
+  EXPECT_EQ(file.rows[0].sampled, (std::vector<int64_t>{5, 2}));
+  EXPECT_FALSE(file.rows[0].completions[0].has_ids);
+  for (size_t i : {1, 2}) EXPECT_EQ(file.rows[i].completions[0].ids, (std::vector<int64_t>{2}));
+  EXPECT_FALSE(file.rows[3].sampled.has_value());  // somebody else's tokens
+}
+
 TEST_F(Rows, RankingsOfIdsMayMixBothLists) {
   const Row ids = only_row(R"({"prompt_ids": [1], "completions_ids": [[2], [3, 4]], "ranks": [1, 1]})");
   EXPECT_EQ(ids.completions[1].ids, (std::vector<int64_t>{3, 4}));
@@ -180,7 +195,7 @@ TEST_F(Rows, MalformedLinesAreNamed) {
   EXPECT_EQ(refusal("7\n"), "data.jsonl:1] expected a JSON object a row, got number 7");
   const std::string deep = std::string(100000, '[') + std::string(100000, ']');
   EXPECT_EQ(refusal("{\"text\": \"a\", \"x\": " + deep + "}"),
-            "data.jsonl:1] expected a row, got JSON nested deeper than 64 levels");
+            "data.jsonl:1] expected JSON nested at most 64 levels deep, got more");
 }
 
 TEST_F(Rows, UnknownShapesNameTheKnownOnes) {

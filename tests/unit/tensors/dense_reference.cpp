@@ -2,7 +2,17 @@
 
 #include <torch/csrc/autograd/autograd.h>
 
+#include <cstdlib>
+#include <iostream>
+
 namespace keel::testing_reference {
+
+uint64_t generator_seed() {
+  const char* given = std::getenv("KEEL_TEST_SEED");
+  const uint64_t seed = given == nullptr ? 1 : std::strtoull(given, nullptr, 10);
+  std::cout << "generator's seed: " << seed << " (KEEL_TEST_SEED sets it)\n";
+  return seed;
+}
 
 std::vector<Tensor> gradients(const Tensor& output, const Tensor& weights,
                               const std::vector<Tensor>& inputs) {

@@ -6,6 +6,9 @@
 
 namespace keel::testing_reference {
 
+/// Where random cases start: KEEL_TEST_SEED or 1. Printed, so that a failure can be repeated.
+uint64_t generator_seed();
+
 /// Deterministic standard normal values.
 inline Tensor normal_tensor(std::vector<int64_t> shape, uint64_t seed, at::ScalarType type = at::kDouble) {
   Tensor values = at::empty(shape, at::kDouble);
@@ -15,7 +18,7 @@ inline Tensor normal_tensor(std::vector<int64_t> shape, uint64_t seed, at::Scala
   return values.to(type);
 }
 
-/// A random forest with trees of up to three levels and segments of unequal length.
+/// A random forest with a tree of three levels, others of one to three, and segments of unequal length.
 inline std::vector<Segment> random_segments(uint64_t seed, int64_t roots = 3, int64_t longest = 5) {
   RandomSequence random({.seed = seed});
   std::vector<Segment> segments;
@@ -36,13 +39,19 @@ inline std::vector<Segment> random_segments(uint64_t seed, int64_t roots = 3, in
   return segments;
 }
 
-/// True where row i may see row j.
+/// True where row i may see row j: its own segment up to itself, and every ancestor's. Stated by the tree
+/// alone, not by the pieces that the code under test is made of.
 inline Tensor visibility(const std::vector<Segment>& segments) {
   const int64_t rows = segments.back().end;
   Tensor mask = at::zeros({rows, rows}, at::kBool);
-  for (const AttentionPiece& piece : attention_pieces(segments))
-    for (int64_t i = piece.query_begin; i < piece.query_end; ++i)
-      mask.select(0, i).slice(0, piece.key_begin, piece.causal ? i + 1 : piece.key_end).fill_(true);
+  for (const Segment& own : segments)
+    for (int64_t i = own.begin; i < own.end; ++i) {
+      mask[i].slice(0, own.begin, i + 1).fill_(true);
+      for (int32_t at = own.parent; at >= 0; at = segments[static_cast<size_t>(at)].parent) {
+        const Segment& ancestor = segments[static_cast<size_t>(at)];
+        mask[i].slice(0, ancestor.begin, ancestor.end).fill_(true);
+      }
+    }
   return mask;
 }
 
