@@ -65,15 +65,17 @@ def write(path, rows):
 
 
 def label_rows(ids, labels, part, cuts=0):
-    """Whole reviews with their end, each also `cuts` times without it: once at the length of a sample (where the
-    review is that long), else at a random length."""
+    """Whole reviews with their end, each also `cuts` times cut: once at the length of a sample (where the review is
+    that long), else at a random length; the last cut gets an end-of-text id behind it, so that an end does not say
+    that the text is whole."""
     generator, limit, rows = random.Random(SPLIT_SEED), 1 + PROMPT_IDS + NEW_TOKENS, []
     for i in part:
         rows.append({"input_ids": ids[i] + [EOS], "label": labels[i]})
         for cut in range(cuts):
             longest = min(limit, len(ids[i]))
             size = longest if cut == 0 else generator.randint(min(2 * PROMPT_IDS, longest), longest)
-            rows.append({"input_ids": ids[i][:size], "label": labels[i]})
+            end = [EOS] if cut == cuts - 1 else []
+            rows.append({"input_ids": ids[i][:size] + end, "label": labels[i]})
     return rows
 
 

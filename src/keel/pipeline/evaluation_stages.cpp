@@ -191,7 +191,8 @@ void add_final_policy(const std::string& name, ReportData& data) {
 
 void add_stages(const std::string& path, ReportData& data) {
   if (path.empty() || !std::filesystem::exists(path)) return;
-  for (const Json& stage : read_json(path)["stages"]) {
+  const Json ledger = read_json(path);
+  for (const Json& stage : json_get<Json>(ledger, "stages", Json::array(), path)) {
     StageRecord record{stage["name"], stage["seconds"], json_get<uint64_t>(stage["options"], "seed", 0, path),
                        stage["options"]};
     for (const auto& [name, hash] : stage["inputs"].items())
