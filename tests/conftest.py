@@ -5,7 +5,9 @@ import shutil
 import subprocess
 
 import pytest
+from label_server import Server
 from program import MODELS, contents, keel
+from small_demo import run_demo
 
 
 @pytest.fixture
@@ -67,3 +69,18 @@ def small_disk(tmp_path):
 def dice(request):
     """Random numbers that a failure can be repeated with: seeded by the test's name."""
     return random.Random(request.node.name)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """The folder of a small demo run. Tests that change it work on a copy."""
+    folder = tmp_path_factory.mktemp("demo") / "run"
+    run_demo(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_server_left():
+    yield
+    for server in list(Server.running):
+        server.kill()

@@ -2,8 +2,6 @@
 
 Also: the disk full (a small tmpfs, needs the right to mount one).
 
-KEEL_LABEL_COMMAND   the server to test, as a shell would split it; `--store FILE --port N` is added to it
-                     (default: build-plain/ or build/keel_label_test_server)
 KEEL_CRASH_SEED      the seed of the moments to kill at (default 1); printed
 """
 
@@ -11,105 +9,16 @@ import contextlib
 import http.client
 import json
 import os
-import pathlib
 import random
-import shlex
-import signal
-import socket
 import sqlite3
 import subprocess
 import time
-import uuid
 
 import pytest
+from label_server import Server, new_judgement, small_server
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 KILLS = 50
 MOST_ROUNDS = 500
-
-
-def test_server_executable():
-    folders = [os.environ.get("KEEL_BUILD", "build"), "build-plain", "build"]
-    for folder in folders:
-        executable = ROOT / folder / "keel_label_test_server"
-        if executable.exists():
-            return str(executable)
-    pytest.skip("keel_label_test_server is not built")
-
-
-test_server_executable.__test__ = False
-
-
-def label_command():
-    given = os.environ.get("KEEL_LABEL_COMMAND")
-    return shlex.split(given) if given else [test_server_executable()]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Server:
-    """One process of the label server; `kill` is SIGKILL."""
-
-    running = []  # what a failed test leaves behind is killed after it
-
-    def __init__(self, store, *more, command=None):
-        self.port = free_port()
-        arguments = (command or label_command()) + ["--store", str(store), "--port", str(self.port), *more]
-        self.process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                        text=True)
-        Server.running.append(self)
-        self.wait_until_it_answers()
-
-    def wait_until_it_answers(self):
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            assert self.process.poll() is None, self.process.stderr.read()
-            try:
-                self.call("GET", "/api/state")
-                return
-            except OSError:
-                time.sleep(0.005)
-        raise AssertionError("the server does not answer")
-
-    def call(self, method, path, body=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        text = None if body is None else json.dumps(body)
-        connection.request(method, path, text, {"Content-Type": "application/json"} if text else {})
-        response = connection.getresponse()
-        answer = json.loads(response.read())
-        connection.close()
-        return response.status, answer
-
-    def claim(self):
-        status, answer = self.call("POST", "/api/claim", {"holder": "test"})
-        assert status == 200, answer
-        return answer["task"]
-
-    def start(self, body):
-        """Sends a judgement and returns the socket on which the reply will come."""
-        text = json.dumps(body).encode()
-        head = (f"POST /api/submit HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n"
-                f"Content-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n").encode()
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=20)
-        connection.sendall(head + text)
-        return connection
-
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        self.process.stderr.close()
-        Server.running.remove(self)
-
-
-@pytest.fixture(autouse=True)
-def no_server_left():
-    yield
-    for server in list(Server.running):
-        server.kill()
 
 
 def reply(connection):
@@ -132,15 +41,10 @@ def reply(connection):
 
 def make_store(path, pairs):
     """A store with pairs to judge, made by the test's own executable whatever server is tested."""
-    server = Server(path, "--pairs", str(pairs), command=[test_server_executable()])
+    server = Server(path, "--pairs", str(pairs), command=[small_server()])
     identity = server.call("GET", "/api/state")[1]["store"]
     server.kill()
     return identity
-
-
-def new_judgement(identity, task, choice):
-    return {"store": identity, "key": str(uuid.uuid4()), "prompt": task["prompt"], "choice": choice,
-            "completions": [completion["id"] for completion in task["completions"]]}
 
 
 def stored(path):

@@ -3,48 +3,16 @@
 import json
 import re
 
-import pytest
-from program import ROOT, contents, keel, needs_program, read_rows
+from program import contents, keel, needs_program, read_rows
+from small_demo import SMALL, run_demo
 
 pytestmark = needs_program
 
-SMALL = {
-    "corpus.count": 300,
-    "demonstrations.count": 60,
-    "prompts.count": 40,
-    "held_out.count": 12,
-    "tokenizer.vocabulary_size": 300,
-    "base.steps": 12,
-    "base.hidden": 32,
-    "sft.epochs": 1,
-    "candidates.limit": 30,
-    "candidates.max_new_tokens": 12,
-    "rankings.held_out_share": 0.5,
-    "reward.epochs": 1,
-    "ppo.steps": 5,
-    "ppo.batch_size": 4,
-    "ppo.response_length": 12,
-    "base_samples.max_new_tokens": 12,
-    "sft_samples.max_new_tokens": 12,
-    "ppo_samples.max_new_tokens": 12,
-}
 STAGES = 16
-
-
-def run_demo(folder, seed=5, **changes):
-    settings = [f"{name}={value}" for name, value in (SMALL | changes).items()]
-    return keel("run", ROOT / "recipes/demo.yaml", output=folder, seed=seed, set=settings)
 
 
 def said(ended, word):
     return [line for line in ended.err.splitlines() if word in line]
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("demo") / "run"
-    run_demo(folder)
-    return folder
 
 
 def report_of(folder):
