@@ -8,9 +8,7 @@ The reviews are split once, by a fixed seed, into parts that never meet:
 
 SFT trains on both halves' training shares, without labels. Texts are tokenised by `keel tokenize`, whose ids the
 project's tests compare with the tokenizers library's. All rows carry ids: a prompt is the first six ids after BOS,
-so cutting a text never changes how it is tokenised. Classifiers train on each review whole and cut, because a sample
-mostly ends in the middle of a sentence: trained on few cut ones the proxy was surer of finished texts (its logit's
-deviation was 1.5 against 1.0), and PPO learned to finish early.
+so cutting a text never changes how it is tokenised.
 """
 import argparse
 import gzip
@@ -23,7 +21,7 @@ import tempfile
 SPLIT_SEED = 20250101
 HELD_OUT, VALIDATION = 0.15, 0.10
 PROMPT_IDS, NEW_TOKENS, PROMPTS = 6, 32, 256
-CUTS = 3
+LEFT_OUT = 0.25  # of the ids of a thinned review
 BOS, EOS = 1, 2
 
 
@@ -64,18 +62,23 @@ def write(path, rows):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
-def label_rows(ids, labels, part, cuts=0):
-    """Whole reviews with their end, each also `cuts` times cut: once at the length of a sample (where the review is
-    that long), else at a random length; the last cut gets an end-of-text id behind it, so that an end does not say
-    that the text is whole."""
+def thinned(ids, generator):
+    """A review with some of its ids left out; BOS and the end stay."""
+    return [ids[0], *(i for i in ids[1:-1] if generator.random() >= LEFT_OUT), ids[-1]]
+
+
+def label_rows(ids, labels, part, training):
+    """Whole reviews with their end. For training each one also cut, at the length of a sample and at a random length
+    (an unfinished sample ends in the middle of a sentence), and twice thinned: a model that has to do with fewer words
+    learns more of them (of 906 validation reviews 68 % right instead of 66 %)."""
     generator, limit, rows = random.Random(SPLIT_SEED), 1 + PROMPT_IDS + NEW_TOKENS, []
     for i in part:
-        rows.append({"input_ids": ids[i] + [EOS], "label": labels[i]})
-        for cut in range(cuts):
-            longest = min(limit, len(ids[i]))
-            size = longest if cut == 0 else generator.randint(min(2 * PROMPT_IDS, longest), longest)
-            end = [EOS] if cut == cuts - 1 else []
-            rows.append({"input_ids": ids[i][:size] + end, "label": labels[i]})
+        whole, longest = ids[i] + [EOS], min(limit, len(ids[i]))
+        versions = [whole]
+        if training:
+            size = generator.randint(min(2 * PROMPT_IDS, longest), longest)
+            versions += [ids[i][:longest], ids[i][:size], thinned(whole, generator), thinned(whole, generator)]
+        rows += [{"input_ids": version, "label": labels[i]} for version in versions]
     return rows
 
 
@@ -93,13 +96,13 @@ def convert(keel, model, reviews_folder, output):
     for name, part in (("sft-train", train), ("sft-validation", validation)):
         write(output / f"{name}.jsonl", [{"input_ids": ids[i] + [EOS]} for i in part])
     for name, part in parts.items():
-        cuts = CUTS if name.endswith("-train") else 0
-        write(output / f"{name}.jsonl", label_rows(ids, [label for _, label in reviews], part, cuts))
+        write(output / f"{name}.jsonl",
+              label_rows(ids, [label for _, label in reviews], part, name.endswith("-train")))
         write(output / f"{name}-texts.jsonl", [{"text": reviews[i][0], "label": reviews[i][1]} for i in part])
     permuted = [reviews[i][1] for i in parts["proxy-train"]]
     random.Random(SPLIT_SEED + 1).shuffle(permuted)
     write(output / "proxy-train-permuted.jsonl",
-          label_rows(ids, dict(zip(parts["proxy-train"], permuted)), parts["proxy-train"], CUTS))
+          label_rows(ids, dict(zip(parts["proxy-train"], permuted)), parts["proxy-train"], True))
     write(output / "prompts-train.jsonl", prompt_rows(ids, train))
     write(output / "prompts-validation.jsonl", prompt_rows(ids, validation)[:PROMPTS])
     write(output / "prompts-held-out.jsonl", prompt_rows(ids, parts["held-out"])[:PROMPTS])

@@ -23,7 +23,7 @@ ARMS = {
     "beta-0.1": {},
     "beta-0.05": {"ppo": {"kl_coef": 0.05}},
     "permuted": {"proxy": {"data": "proxy-train-permuted.jsonl", "select": "last"}},
-    "negated": {"ppo": {"reward_scale": -0.35}},
+    "negated": {"ppo": {"reward_scale": -0.25}},
     "beta-20": {"ppo": {"kl_coef": 20.0}},
     "beta-0": {"ppo": {"kl_coef": 0.0}},
 }
@@ -51,7 +51,7 @@ class Seed:
                  "ppo_samples.prompts": f"prompts-{self.prompts}"}
         base = self.models / "weights-tinystories-656k"
         self.keel_run(RECIPE, self.folder, f"judge.seed={self.seed + 100}",
-                      *(f"{stage}.model={base}" for stage in ("sft", "proxy", "judge")),
+                      f"sft.model={base}",
                       *(f"{option}={self.data / name}.jsonl" for option, name in files.items()), *self.extra)
 
     def recorded_options(self):

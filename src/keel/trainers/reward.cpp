@@ -145,6 +145,11 @@ RewardTask open_task(const RewardOptions& options) {
   if (task.model.head.kind != HeadKind::scalar)
     task.model = with_scalar_head(task.model, static_cast<uint64_t>(options.seed));
   if (!task.model.head.pad_id) task.model.head.pad_id = choose_pad_id(task.model);
+  if (options.read_at == "before_end") {
+    task.model.head.pad_id = end_id(task.model, task.tokenizer ? &*task.tokenizer : nullptr);
+    if (!task.model.head.pad_id)
+      throw UsageError("--read-at", "expected a model with an end-of-text id to read before, got one without");
+  }
   return task;
 }
 
@@ -177,6 +182,9 @@ void RewardOptions::visit(OptionVisitor& v) {
     "After training: mean reward 0 on --center-on (mean, InstructGPT), or mean 0 and variance 1 (unit, "
     "Ziegler 2019).",
     one_of({"none", "mean", "unit"}));
+  v(&read_at, "read_at",
+    "Where the reward is read: at the last token, or before the end-of-text id, so that ending tells it nothing.",
+    one_of({"last", "before_end"}));
   v(&center_on, "center_on", "Demonstrations whose mean reward becomes 0.", input());
 }
 

@@ -6,7 +6,7 @@
 namespace keel {
 
 struct RewardOptions : SupervisedOptions {
-  std::string center_on, normalization = "none";
+  std::string center_on, normalization = "none", read_at = "last";
 
   RewardOptions();
   void visit(OptionVisitor& visitor) override;
