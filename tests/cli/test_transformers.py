@@ -146,6 +146,20 @@ def test_classifiers_have_equal_rewards_in_batches(trained, tmp_path, run):
     assert_equal_rewards(load(AutoModelForSequenceClassification, folder), folder, tmp_path)
 
 
+def test_a_classifier_whose_padding_ends_texts_is_read_before_the_end(trained, tmp_path):
+    """GPT-2's folders mostly pad with the end-of-text id: transformers then reads before it, and so does Keel."""
+    data = write_rows(tmp_path / "data.jsonl", rankings(4))
+    keel("reward", model=MODELS / trained.name, data=data, output=tmp_path / "run", steps=2, read_at="before_end")
+    folder = tmp_path / "run/final"
+    model = load(AutoModelForSequenceClassification, folder)
+    assert model.config.pad_token_id == 2
+    assert_equal_rewards(model, folder, tmp_path)
+    with_end, without = (
+        keel_scores(folder, [{"input_ids": [1, 9, 8, 7, *end]}], tmp_path)[0]["reward"] for end in ([2], [])
+    )
+    assert with_end == pytest.approx(without, abs=1e-6)
+
+
 def test_pairs_have_the_rewards_of_their_texts(trained, tmp_path):
     folder = trained / "reward/final"
     model = load(AutoModelForSequenceClassification, folder)
