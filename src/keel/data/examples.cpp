@@ -48,6 +48,7 @@ Example encode_row(const RowFile& file, const Row& row, const Tokenizer* tokeniz
   const std::string where = place(file, row);
   Example example;
   if (row.has_prompt) example.prompt = encode_prompt(row.prompt, tokenizer, vocabulary, where);
+  if (options.prompts_only && !row.has_prompt) throw Error(where, "expected a prompt to continue, got none");
   if (options.prompts_only) return example;
   for (const Passage& passage : row.completions) {
     example.completions.push_back(completion_ids(passage, row.has_prompt, tokenizer, options, where));

@@ -205,6 +205,41 @@ void take_completions(Fields& fields, Row& row) {
   }
 }
 
+// How far two texts are the same, back to where a word ends, so that tokens are not torn and each side keeps
+// a rest. The space before the next word stays with the completions.
+size_t common_beginning(std::string_view a, std::string_view b) {
+  const auto is_space = [](char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; };
+  size_t size = static_cast<size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+  size = std::min(size, std::min(a.size(), b.size()) - 1);
+  while (size > 0 && (!is_space(a[size]) || is_space(a[size - 1]))) --size;
+  return size;
+}
+
+size_t common_beginning(const std::vector<int64_t>& a, const std::vector<int64_t>& b) {
+  const auto size =
+      static_cast<size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+  return std::min(size, std::min(a.size(), b.size()) - 1);
+}
+
+// Gives a preference whose sides hold whole dialogues (Bai et al. 2022's data) the prompt that they share.
+void split_off_prompt(Row& row) {
+  Passage &chosen = row.completions[0], &rejected = row.completions[1];
+  if (chosen.has_ids != rejected.has_ids) return;
+  if (chosen.has_ids) {
+    const size_t size = common_beginning(chosen.ids, rejected.ids);
+    row.prompt = {.ids = {chosen.ids.begin(), chosen.ids.begin() + static_cast<std::ptrdiff_t>(size)},
+                  .has_ids = true};
+    for (Passage* side : {&chosen, &rejected})
+      side->ids.erase(side->ids.begin(), side->ids.begin() + static_cast<std::ptrdiff_t>(size));
+    row.has_prompt = size > 0;
+    return;
+  }
+  const size_t size = common_beginning(chosen.text, rejected.text);
+  row.prompt.text = chosen.text.substr(0, size);
+  for (Passage* side : {&chosen, &rejected}) side->text.erase(0, size);
+  row.has_prompt = size > 0;
+}
+
 class RowCollector {
  public:
   explicit RowCollector(std::string path) : file_{.path = std::move(path), .rows = {}, .refused = {}} {}
@@ -220,6 +255,8 @@ class RowCollector {
     Row row{.line = line, .kind = kind_of(fields)};
     row.has_prompt =
         row.kind != RowKind::text && !(row.kind == RowKind::label && !fields.has_passage("completion"));
+    const bool implied = row.kind == RowKind::preference && !fields.has_passage("prompt");
+    if (implied) row.has_prompt = false;
     if (row.has_prompt) row.prompt = fields.take_passage("prompt");
     if (row.kind == RowKind::completion && fields.is_sample()) row.sampled = fields.take_tokens();
     if (row.sampled && !fields.has_text("completion") && !fields.has("completion_ids"))
@@ -230,6 +267,7 @@ class RowCollector {
     if (row.kind == RowKind::label) row.label = fields.take_label();
     if (row.kind == RowKind::preference && row.completions[0] == row.completions[1])
       return refuse("chosen equals rejected");
+    if (implied) split_off_prompt(row);
     row.extra = fields.take_rest();
     file_.rows.push_back(std::move(row));
   }

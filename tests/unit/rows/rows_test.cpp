@@ -57,6 +57,25 @@ TEST_F(Rows, PreferencesAreRankedPairs) {
   EXPECT_EQ(row.extra["gold"][0], 1.5);
 }
 
+TEST_F(Rows, PreferencesOfWholeDialoguesShareTheirPrompt) {
+  const Row row = only_row(R"({"chosen": "Human: hi there\n\nAssistant: Hello you", )"
+                           R"("rejected": "Human: hi there\n\nAssistant: Help"})");
+  EXPECT_TRUE(row.has_prompt);
+  EXPECT_EQ(row.prompt.text, "Human: hi there\n\nAssistant:");  // not torn within "Hel"
+  EXPECT_EQ(row.completions[0].text, " Hello you");
+  EXPECT_EQ(row.completions[1].text, " Help");
+  const Row longer = only_row(R"({"chosen": "a b", "rejected": "a b c"})");
+  EXPECT_EQ(longer.prompt.text + "|" + longer.completions[0].text + "|" + longer.completions[1].text,
+            "a| b| b c");
+  const Row ids = only_row(R"({"chosen_ids": [1, 5, 6, 7], "rejected_ids": [1, 5]})");
+  EXPECT_EQ(ids.prompt.ids, (std::vector<int64_t>{1}));
+  EXPECT_EQ(ids.completions[0].ids, (std::vector<int64_t>{5, 6, 7}));
+  EXPECT_EQ(ids.completions[1].ids, (std::vector<int64_t>{5}));
+  const Row apart = only_row(R"({"chosen": "yes", "rejected": "no"})");
+  EXPECT_FALSE(apart.has_prompt);
+  EXPECT_EQ(apart.completions[0].text, "yes");
+}
+
 TEST_F(Rows, RankingsKeepTies) {
   const Row row = only_row(R"({"prompt": "p", "completions": ["a", "b", "c"], "ranks": [2, 1, 2]})");
   EXPECT_EQ(row.kind, RowKind::ranking);
@@ -286,6 +305,12 @@ TEST(RowsOfRealFiles, AreReadInFull) {
   // Counts: 450 and 450 of red-team/README.md; the quoted cells of the second file span many lines.
   EXPECT_EQ(read_rows(data / "red-team/xstest_prompts.csv").rows.size(), 450u);
   EXPECT_EQ(read_rows(data / "red-team/xstest_completions_gpt4_gpteval.csv.gz").rows.size(), 450u);
+  const RowFile dialogues = read_rows(data / "hh-rlhf/harmless-base-test.jsonl.gz");
+  EXPECT_GT(dialogues.rows.size(), 1000u);
+  int64_t at_turn = 0;
+  for (const Row& row : dialogues.rows)
+    at_turn += row.has_prompt && row.prompt.text.ends_with("\n\nAssistant:");
+  EXPECT_GT(at_turn, std::ssize(dialogues.rows) / 2);  // the others share the first words of an answer
 }
 
 }  // namespace
