@@ -14,7 +14,7 @@
 #include "keel/scoring/reward_model.h"
 #include "keel/statistics/intervals.h"
 #include "keel/trainers/inputs.h"
-#include "keel/trainers/training_run.h"
+#include "keel/trainers/supervised.h"
 
 namespace keel {
 namespace {
@@ -86,6 +86,27 @@ BatchMeasure batch_loss(const RewardTask& task, const std::vector<const Example*
   return measured;
 }
 
+Json training_metrics(const BatchMeasure& measured) {
+  const auto judged = static_cast<double>(std::max<int64_t>(1, measured.judged));
+  return {{"accuracy", static_cast<double>(measured.right) / judged}, {"margin", measured.margin / judged}};
+}
+
+// Right orders of the latest batches, each batch counting nine tenths of the next one.
+class RecentOrder {
+ public:
+  void add(const BatchMeasure& measured) {
+    right_ = 0.9 * right_ + static_cast<double>(measured.right);
+    judged_ = 0.9 * judged_ + static_cast<double>(measured.judged);
+  }
+  /// More wrong than right, beyond chance.
+  bool reversed() const {
+    return judged_ >= 1 && wilson(std::llround(right_), std::llround(judged_)).high < 0.5;
+  }
+
+ private:
+  double right_ = 0, judged_ = 0;
+};
+
 struct Validation {
   double loss = 0;
   int64_t right = 0, judged = 0;
@@ -148,7 +169,8 @@ RewardTask open_task(const RewardOptions& options) {
   if (options.read_at == "before_end") {
     task.model.head.pad_id = end_id(task.model, task.tokenizer ? &*task.tokenizer : nullptr);
     if (!task.model.head.pad_id)
-      throw UsageError("--read-at", "expected a model with an end-of-text id to read before, got one without");
+      throw UsageError("--read-at",
+                       "expected a model with an end-of-text id to read before, got one without");
   }
   return task;
 }
@@ -183,7 +205,8 @@ void RewardOptions::visit(OptionVisitor& v) {
     "Ziegler 2019).",
     one_of({"none", "mean", "unit"}));
   v(&read_at, "read_at",
-    "Where the reward is read: at the last token, or before the end-of-text id, so that ending tells it nothing.",
+    "Where the reward is read: at the last token, or before the end-of-text id, so that ending tells it "
+    "nothing.",
     one_of({"last", "before_end"}));
   v(&center_on, "center_on", "Demonstrations whose mean reward becomes 0.", input());
 }
@@ -196,65 +219,33 @@ void RewardOptions::check() const {
 }
 
 void train_reward(RewardOptions& options) {
-  // 1. Model and data.
-  RewardTask task = open_task(options);
-  const ExampleSet data = open_judged(options.data, task, options.max_length);
-  task.labels = holds_labels(data, options.data);
+  RewardTask reward = open_task(options);
+  const ExampleSet data = open_judged(options.data, reward, options.max_length);
+  reward.labels = holds_labels(data, options.data);
   ExampleSet validation;
-  if (!options.validation.empty()) validation = open_judged(options.validation, task, options.max_length);
-  const auto size = static_cast<int64_t>(data.examples.size());
-  const int64_t steps = options.total_steps(size);
-  const DataOrder order(size, options.batch_size, static_cast<uint64_t>(options.seed), options.shuffle,
-                        options.steps > 0 ? 0 : options.epochs * size);
-  const Schedule schedule = options.learning_schedule(steps);
-
-  // 2. State.
-  set_trainable(task.model, true);
-  AdamW optimizer(task.model.parameters(), options.adamw());
-  Selection selection;
-  const auto visit = [&](Archive& archive) {
-    optimizer.visit(archive, "adamw.");
-    selection.visit(archive, task.model);
+  SupervisedTask task{"reward",
+                      &reward.model,
+                      std::ssize(data.examples),
+                      {options.model, options.data, options.validation, options.center_on}};
+  RecentOrder recent;
+  task.learn = [&](const std::vector<int64_t>& rows, const Dropout* dropout) {
+    const BatchMeasure measured = batch_loss(reward, pick(data, rows), options.micro_batch_size, dropout);
+    recent.add(measured);
+    return BatchResult{measured.loss, measured.tokens, training_metrics(measured)};
   };
-  TrainingRun run("reward", options, {options.model, options.data, options.validation, options.center_on},
-                  steps, {{"", &task.model}}, visit);
-  if (run.finished()) return;
-
-  // 3. Comparisons, gradients, step, log.
-  Json last;
-  for (int64_t step = run.first_step(); step < steps; ++step) {
-    const auto batch = pick(data, order.batch(step));
-    const Dropout dropout{
-        options.dropout, static_cast<uint64_t>(options.seed), static_cast<uint32_t>(step), {}};
-    optimizer.zero_grad();
-    const BatchMeasure measured =
-        batch_loss(task, batch, options.micro_batch_size, options.dropout > 0 ? &dropout : nullptr);
-    const double norm = optimizer.clip(options.max_grad_norm);
-    const double rate = options.learning_rate * schedule.multiplier(step);
-    optimizer.step(rate);
-    const auto judged = static_cast<double>(std::max<int64_t>(1, measured.judged));
-    last = {{"loss", measured.loss},
-            {"accuracy", static_cast<double>(measured.right) / judged},
-            {"margin", measured.margin / judged},
-            {"gradient_norm", norm},
-            {"learning_rate", rate}};
-    const bool due =
-        step + 1 == steps || (options.evaluate_every > 0 && (step + 1) % options.evaluate_every == 0);
-    if (!validation.examples.empty() && due) {
-      const Validation measured_now = validate(task, validation, options.batch_size);
-      last.update(validation_row(measured_now));
-      if (options.select == "loss") selection.offer(measured_now.loss, step + 1, task.model);
-    }
-    run.end_step(step, measured.tokens, last, "loss " + std::to_string(measured.loss).substr(0, 6));
+  if (!options.validation.empty()) {
+    validation = open_judged(options.validation, reward, options.max_length);
+    task.evaluate = [&] {
+      const Validation measured = validate(reward, validation, options.batch_size);
+      return Evaluation{measured.loss, validation_row(measured)};
+    };
   }
-
-  // 4. The chosen weights, normalised.
-  selection.restore(task.model);
-  if (selection.step > 0) last["selected_step"] = selection.step;
-  if (last.contains("margin") && last["margin"].get<double>() < 0)
-    log_warning("the better completions score below the worse ones: are the labels or a sign reversed?");
-  normalize(task, options, last);
-  run.finish(last);
+  task.conclude = [&](Json& summary) {
+    if (recent.reversed())
+      log_warning("the better completions score below the worse ones: are the labels or a sign reversed?");
+    normalize(reward, options, summary);
+  };
+  train_supervised(task, options);
 }
 
 }  // namespace keel

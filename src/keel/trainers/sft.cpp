@@ -10,7 +10,7 @@
 #include "keel/rollout/sampler.h"
 #include "keel/scoring/reward_model.h"
 #include "keel/trainers/inputs.h"
-#include "keel/trainers/training_run.h"
+#include "keel/trainers/supervised.h"
 
 namespace keel {
 namespace {
@@ -84,65 +84,30 @@ ExampleSet open_language(const std::string& path, const LanguageTask& task, int6
   return set;
 }
 
-Json evaluate(const LanguageTask& task, const ExampleSet& validation, const SupervisedOptions& options,
-              int64_t step, Selection& selection) {
-  const double loss = validation_loss(task, validation, options.batch_size);
-  Json row = {{"validation_loss", loss}, {"validation_perplexity", std::exp(loss)}};
-  double score = loss;
+Evaluation evaluate(const LanguageTask& task, const ExampleSet& validation, int64_t rows) {
+  const double loss = validation_loss(task, validation, rows);
+  Evaluation result{loss, {{"validation_loss", loss}, {"validation_perplexity", std::exp(loss)}}};
   if (task.selection_score) {
-    score = task.selection_score(task.model);
-    row["validation_reward"] = -score;
+    result.score = task.selection_score(task.model);
+    result.metrics["validation_reward"] = -result.score;
   }
-  if (options.select != "last") selection.offer(score, step, task.model);
-  return row;
+  return result;
 }
 
-void train(LanguageTask task, SupervisedOptions& options, const std::vector<std::filesystem::path>& inputs) {
-  // 1. Data, and how many steps it makes.
-  const ExampleSet data = open_language(options.data, task, options.max_length);
+void train(LanguageTask language, SupervisedOptions& options,
+           const std::vector<std::filesystem::path>& inputs) {
+  const ExampleSet data = open_language(options.data, language, options.max_length);
   ExampleSet validation;
-  if (!options.validation.empty()) validation = open_language(options.validation, task, options.max_length);
-  const auto size = static_cast<int64_t>(data.examples.size());
-  const int64_t steps = options.total_steps(size);
-  const DataOrder order(size, options.batch_size, static_cast<uint64_t>(options.seed), options.shuffle,
-                        options.steps > 0 ? 0 : options.epochs * size);
-  const Schedule schedule = options.learning_schedule(steps);
-
-  // 2. State: weights, moments, the best weights so far.
-  set_trainable(task.model, true);
-  AdamW optimizer(task.model.parameters(), options.adamw());
-  Selection selection;
-  const auto visit = [&](Archive& archive) {
-    optimizer.visit(archive, "adamw.");
-    selection.visit(archive, task.model);
+  SupervisedTask task{language.stage, &language.model, std::ssize(data.examples), inputs};
+  task.learn = [&](const std::vector<int64_t>& rows, const Dropout* dropout) {
+    const BatchMeasure measured = batch_loss(language, pick(data, rows), options.micro_batch_size, dropout);
+    return BatchResult{measured.loss, measured.tokens};
   };
-  TrainingRun run(task.stage, options, inputs, steps, {{"", &task.model}}, visit);
-  if (run.finished()) return;
-
-  // 3. Loss, gradients, step, log.
-  Json last;
-  for (int64_t step = run.first_step(); step < steps; ++step) {
-    const auto batch = pick(data, order.batch(step));
-    const Dropout dropout{
-        options.dropout, static_cast<uint64_t>(options.seed), static_cast<uint32_t>(step), {}};
-    optimizer.zero_grad();
-    const BatchMeasure measured =
-        batch_loss(task, batch, options.micro_batch_size, options.dropout > 0 ? &dropout : nullptr);
-    const double norm = optimizer.clip(options.max_grad_norm);
-    const double rate = options.learning_rate * schedule.multiplier(step);
-    optimizer.step(rate);
-    last = {{"loss", measured.loss}, {"gradient_norm", norm}, {"learning_rate", rate}};
-    const bool due =
-        step + 1 == steps || (options.evaluate_every > 0 && (step + 1) % options.evaluate_every == 0);
-    if (!validation.examples.empty() && due)
-      last.update(evaluate(task, validation, options, step + 1, selection));
-    run.end_step(step, measured.tokens, last, "loss " + std::to_string(measured.loss).substr(0, 6));
+  if (!options.validation.empty()) {
+    validation = open_language(options.validation, language, options.max_length);
+    task.evaluate = [&] { return evaluate(language, validation, options.batch_size); };
   }
-
-  // 4. The chosen weights.
-  selection.restore(task.model);
-  if (selection.step > 0) last["selected_step"] = selection.step;
-  run.finish(last);
+  train_supervised(task, options);
 }
 
 // The mean score that a reward model gives to one sample for each validation prompt: what InstructGPT chose

@@ -56,6 +56,10 @@ void SupervisedOptions::visit(OptionVisitor& v) {
     one_of({"last", "loss", "reward"}));
 }
 
+bool SupervisedOptions::evaluates_after(int64_t steps_done, int64_t all_steps) const {
+  return steps_done == all_steps || (evaluate_every > 0 && steps_done % evaluate_every == 0);
+}
+
 void SupervisedOptions::check() const {
   TrainingOptions::check();
   if (select != "last" && validation.empty())

@@ -34,6 +34,8 @@ struct SupervisedOptions : TrainingOptions {
   int64_t evaluate_every = 0;
   std::string select = "last";
 
+  /// Whether the validation rows are looked at after this many steps.
+  bool evaluates_after(int64_t steps_done, int64_t all_steps) const;
   void visit(OptionVisitor& visitor) override;
   void check() const override;
 };

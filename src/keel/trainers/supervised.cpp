@@ -1,0 +1,55 @@
+#include "keel/trainers/supervised.h"
+
+#include "keel/data/examples.h"
+#include "keel/trainers/training_run.h"
+
+namespace keel {
+
+void train_supervised(const SupervisedTask& task, SupervisedOptions& options) {
+  // 1. How many steps, and which rows each one sees.
+  const int64_t steps = options.total_steps(task.rows);
+  const auto seed = static_cast<uint64_t>(options.seed);
+  const DataOrder order(task.rows, options.batch_size, seed, options.shuffle,
+                        options.steps > 0 ? 0 : options.epochs * task.rows);
+  const Schedule schedule = options.learning_schedule(steps);
+
+  // 2. State: weights, moments, the best weights so far.
+  set_trainable(*task.model, true);
+  AdamW optimizer(task.model->parameters(), options.adamw());
+  Selection selection;
+  const auto visit = [&](Archive& archive) {
+    optimizer.visit(archive, "adamw.");
+    selection.visit(archive, *task.model);
+  };
+  TrainingRun run(task.stage, options, task.inputs, steps, {{"", task.model}}, visit);
+  if (run.finished()) return;
+
+  // 3. Loss, gradients, step, log.
+  Json last;
+  for (int64_t step = run.first_step(); step < steps; ++step) {
+    const Dropout dropout{options.dropout, seed, static_cast<uint32_t>(step), {}};
+    optimizer.zero_grad();
+    const BatchResult result = task.learn(order.batch(step), options.dropout > 0 ? &dropout : nullptr);
+    const double norm = optimizer.clip(options.max_grad_norm);
+    const double rate = options.learning_rate * schedule.multiplier(step);
+    optimizer.step(rate);
+    last = {{"loss", result.loss}};
+    last.update(result.metrics);
+    last["gradient_norm"] = norm;
+    last["learning_rate"] = rate;
+    if (task.evaluate && options.evaluates_after(step + 1, steps)) {
+      const Evaluation evaluation = task.evaluate();
+      last.update(evaluation.metrics);
+      if (options.select != "last") selection.offer(evaluation.score, step + 1, *task.model);
+    }
+    run.end_step(step, result.tokens, last, "loss " + std::to_string(result.loss).substr(0, 6));
+  }
+
+  // 4. The chosen weights.
+  selection.restore(*task.model);
+  if (selection.step > 0) last["selected_step"] = selection.step;
+  if (task.conclude) task.conclude(last);
+  run.finish(last);
+}
+
+}  // namespace keel
