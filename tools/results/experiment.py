@@ -23,7 +23,7 @@ ARMS = {
     "beta-0.1": {},
     "beta-0.05": {"ppo": {"kl_coef": 0.05}},
     "permuted": {"proxy": {"data": "proxy-train-permuted.jsonl", "select": "last"}},
-    "negated": {"ppo": {"reward_scale": -0.25}},
+    "negated": {"ppo": {"reward_scale": -0.35}},
     "beta-20": {"ppo": {"kl_coef": 20.0}},
     "beta-0": {"ppo": {"kl_coef": 0.0}},
 }
