@@ -70,3 +70,18 @@ def test_training_again_uses_the_new_rankings(label):
     assert len(read_rows(next(name for name in manifest["inputs"] if name.endswith(".jsonl")))) == 3
     judge(server)  # the page goes on with the new model
     assert state_of(server)["agreement"]["total"] == 4
+
+
+def test_a_page_that_is_opened_again_goes_on_with_what_was_trained(label):
+    server, folder = label
+    judge(server), judge(server)
+    assert server.call("POST", "/api/train", {})[0] == 200
+    while state_of(server)["training"]["phase"] == "running":
+        time.sleep(0.05)
+    agreement = state_of(server)["agreement"]
+    server.kill()
+    again = Server(folder / "feedback.db", "--annotator", "anna", command=[str(BINARY), "label"])
+    assert state_of(again)["training"]["new_rankings"] == 0
+    assert state_of(again)["agreement"] == agreement
+    judge(again)
+    assert state_of(again)["training"]["new_rankings"] == 1

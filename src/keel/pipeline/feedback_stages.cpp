@@ -1,5 +1,6 @@
 // The commands around the feedback store: annotate, feedback import/export/stats, label.
 #include <algorithm>
+#include <charconv>
 #include <iostream>
 #include <mutex>
 
@@ -16,6 +17,7 @@
 #include "keel/server/label_server.h"
 #include "keel/simulation/annotators.h"
 #include "keel/simulation/gold.h"
+#include "keel/trainers/inputs.h"
 #include "keel/trainers/reward.h"
 
 namespace keel {
@@ -240,9 +242,13 @@ struct LabelStageOptions : StoreOptions {
   void visit(OptionVisitor& v) override {
     StoreOptions::visit(v);
     v(&reward_model, "reward_model",
-      "Shown beside the reader's judgements once they are made; default: reward/final beside the store.",
+      "Shown beside the reader's judgements once they are made; default: the latest trained again, else "
+      "reward/final beside the store.",
       input());
-    v(&train_from, "train_from", "What \"train again\" starts from; default: the reward model.", input());
+    v(&train_from, "train_from",
+      "What \"train again\" starts from, each time with all rankings; default: --reward-model, else "
+      "reward/final.",
+      input());
     v(&annotator, "annotator", "The reader's name.");
     v(&host, "host", "The address to listen on: this machine only.");
     v(&port, "port", "The port; 0 picks a free one.", within(0, 65535));
@@ -252,10 +258,36 @@ struct LabelStageOptions : StoreOptions {
   }
 };
 
-// The reward model that lies where `keel run` puts it, when none is named.
-std::string default_reward_model(const LabelStageOptions& o) {
+constexpr std::string_view kTrainedAgain = "reward-event-";  // and the last event it has seen
+
+// A reward model's folder; empty: there is none. `event`: the last one whose rankings it was trained on
+// again.
+struct RewardFolder {
+  std::string path;
+  int64_t event = 0;
+};
+
+// The one that is named, else the one that lies where `keel run` puts it.
+RewardFolder first_reward_model(const LabelStageOptions& o) {
   const auto beside = std::filesystem::path(o.store).parent_path() / "reward" / "final";
-  return !o.reward_model.empty() || !std::filesystem::exists(beside) ? o.reward_model : beside.string();
+  return {!o.reward_model.empty() || !std::filesystem::exists(beside) ? o.reward_model : beside.string()};
+}
+
+// The one that was trained again last, so that a page that is opened anew goes on where it was.
+RewardFolder latest_reward_model(const LabelStageOptions& o) {
+  RewardFolder latest = first_reward_model(o);
+  if (!o.reward_model.empty()) return latest;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::absolute(o.store).parent_path())) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(kTrainedAgain) || !std::filesystem::exists(entry.path() / "final")) continue;
+    const std::string digits = name.substr(kTrainedAgain.size());
+    int64_t event = 0;
+    const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), event);
+    if (parsed.ptr == digits.data() + digits.size() && event > latest.event)
+      latest = {(entry.path() / "final").string(), event};
+  }
+  return latest;
 }
 
 double reward_of(feedback::Store& store, RewardModel& model, int64_t id) {
@@ -272,7 +304,7 @@ double reward_of(feedback::Store& store, RewardModel& model, int64_t id) {
 std::string train_again(feedback::Store& store, const LabelStageOptions& o, const std::string& start,
                         int64_t event) {
   const auto folder =
-      std::filesystem::path(o.store).parent_path() / ("reward-event-" + std::to_string(event));
+      std::filesystem::path(o.store).parent_path() / (std::string(kTrainedAgain) + std::to_string(event));
   const auto rankings = std::filesystem::path(folder.string() + ".rankings.jsonl");
   feedback::export_judgements(store, feedback::Kinds::human, event, rankings);
   RewardOptions options;
@@ -306,20 +338,29 @@ class ShownModel {
 
 void run_label(LabelStageOptions& o) {
   const auto store = open_store(o.store, Access::write);
-  const std::string reward_folder = default_reward_model(o);
+  const RewardFolder first = first_reward_model(o), latest = latest_reward_model(o);
   LabelHooks hooks;
   ShownModel shown;
-  if (!reward_folder.empty()) {
-    shown.show(reward_folder);
+  std::optional<Tokenizer> tokenizer;
+  if (!latest.path.empty()) {
+    shown.show(latest.path);
+    tokenizer = load_tokenizer(latest.path);
+    if (tokenizer) hooks.decode = [&](const std::vector<int64_t>& ids) { return tokenizer->decode(ids); };
     hooks.reward = [&](int64_t id) { return std::optional(reward_of(*store, *shown.get(), id)); };
-    const std::string start = o.train_from.empty() ? reward_folder : o.train_from;
+    const std::string start = !o.train_from.empty() ? o.train_from
+                              : first.path.empty()  ? latest.path
+                                                    : first.path;
     hooks.train = [&, start](int64_t event) {
       const std::string folder = train_again(*store, o, start, event);
       shown.show(folder);
       return folder;
     };
   }
-  LabelServer server(*store, {.host = o.host, .port = static_cast<int>(o.port), .annotator = o.annotator},
+  LabelServer server(*store,
+                     {.host = o.host,
+                      .port = static_cast<int>(o.port),
+                      .annotator = o.annotator,
+                      .trained_event = latest.event},
                      std::move(hooks));
   std::cout << "Rank answers at " << server.url() << " (Ctrl-C ends it; every acknowledged judgement is in "
             << o.store << ")" << std::endl;
