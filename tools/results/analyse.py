@@ -40,7 +40,7 @@ def logit(p):
 
 
 def gates(seeds):
-    """What must hold before a word is said about PPO; the worst seed counts."""
+    """What must hold before a word is said about PPO: of the mean over the seeds, and of the worst one."""
     accuracy = {name: [next(iter(s["accuracy"][name].values())) for s in seeds]
                 for name in ("tfidf", "judge", "proxy")}
     correlation = {name: [within_prompt_correlation(s["arms"]["sft"]["proxy"], logit(s["arms"]["sft"][name]))
@@ -49,7 +49,8 @@ def gates(seeds):
             for name, values in accuracy.items()]
     rows += [(f"proxy and {name}: correlation within prompts", min(values), 0.30, values)
              for name, values in correlation.items()]
-    return [{"gate": name, "worst": float(worst), "least": least, "passed": bool(worst >= least),
+    return [{"gate": name, "mean": float(np.mean(values)), "worst": float(worst), "least": least,
+             "mean_passed": bool(np.mean(values) >= least), "passed": bool(worst >= least),
              "seeds": [float(v) for v in values]} for name, worst, least, values in rows]
 
 

@@ -23,8 +23,9 @@ def table(head, rows):
 
 
 def gates(result):
-    return table(["gate", "worst seed", "needed", "passed"],
-                 [[g["gate"], f"{g['worst']:.3f}", f"{g['least']:.2f}", yes(g["passed"])] for g in result["gates"]])
+    return table(["gate", "needed", "mean of the seeds", "passed", "worst seed", "passed"],
+                 [[g["gate"], f"{g['least']:.2f}", f"{g['mean']:.3f}", yes(g["mean_passed"]), f"{g['worst']:.3f}",
+                   yes(g["passed"])] for g in result["gates"]])
 
 
 def targets(result):
