@@ -32,7 +32,7 @@ MAKERS = {"sft": demonstrations, "reward": rankings, "ppo": prompts}
 # Each draws on more than weights and moments: dropout keys, the best weights so far, an adaptive coefficient.
 STAGE_OPTIONS = {
     "sft": {"steps": 40, "dropout": 0.1, "evaluate_every": 3, "select": "loss"},
-    "reward": {"steps": 40, "dropout": 0.1, "micro_batch_size": 2},
+    "reward": {"steps": 40, "dropout": 0.1, "micro_batch_size": 2, "average_weights": 0.9},
     "ppo": {
         "steps": 24,
         "reward_model": MODELS / "llama_reward",

@@ -1,6 +1,7 @@
 #include "keel/trainers/supervised.h"
 
 #include "keel/data/examples.h"
+#include "keel/optimizers/weight_average.h"
 #include "keel/trainers/training_run.h"
 
 namespace keel {
@@ -16,9 +17,11 @@ void train_supervised(const SupervisedTask& task, SupervisedOptions& options) {
   // 2. State: weights, moments, the best weights so far.
   set_trainable(*task.model, true);
   AdamW optimizer(task.model->parameters(), options.adamw());
+  WeightAverage average(task.model->parameters(), options.average_weights);
   Selection selection;
   const auto visit = [&](Archive& archive) {
     optimizer.visit(archive, "adamw.");
+    average.visit(archive, "average.");
     selection.visit(archive, *task.model);
   };
   TrainingRun run(task.stage, options, task.inputs, steps, {{"", task.model}}, visit);
@@ -33,19 +36,23 @@ void train_supervised(const SupervisedTask& task, SupervisedOptions& options) {
     const double norm = optimizer.clip(options.max_grad_norm);
     const double rate = options.learning_rate * schedule.multiplier(step);
     optimizer.step(rate);
+    average.add();
     last = {{"loss", result.loss}};
     last.update(result.metrics);
     last["gradient_norm"] = norm;
     last["learning_rate"] = rate;
     if (task.evaluate && options.evaluates_after(step + 1, steps)) {
+      average.exchange();
       const Evaluation evaluation = task.evaluate();
       last.update(evaluation.metrics);
       if (options.select != "last") selection.offer(evaluation.score, step + 1, *task.model);
+      average.exchange();
     }
     run.end_step(step, result.tokens, last, "loss " + std::to_string(result.loss).substr(0, 6));
   }
 
-  // 4. The chosen weights.
+  // 4. The chosen weights: the average, where there is one, of the last step or of the best one.
+  average.exchange();
   selection.restore(*task.model);
   if (selection.step > 0) last["selected_step"] = selection.step;
   if (task.conclude) task.conclude(last);

@@ -49,6 +49,10 @@ void SupervisedOptions::visit(OptionVisitor& v) {
   TrainingOptions::visit(v);
   v(&dropout, "dropout", "Dropout of the embeddings and of what each block adds to the residual stream.",
     within(0, 0.99));
+  v(&average_weights, "average_weights",
+    "final/ holds the moving average of the weights with this decay (0.99 spans about 100 steps); 0: the "
+    "last ones.",
+    within(0, 0.999999));
   v(&validation, "validation", "Held-out rows to evaluate on.", input());
   v(&evaluate_every, "evaluate_every", "Steps between evaluations; 0: at the end only.", at_least(0));
   v(&select, "select",

@@ -29,7 +29,7 @@ struct TrainingOptions : Options {
 
 /// Dropout and model selection: what the supervised trainers (pretrain, sft, reward) add.
 struct SupervisedOptions : TrainingOptions {
-  double dropout = 0.0;
+  double dropout = 0.0, average_weights = 0.0;
   std::string validation;
   int64_t evaluate_every = 0;
   std::string select = "last";
