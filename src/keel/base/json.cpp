@@ -22,8 +22,7 @@ void check_nesting(std::string_view text, const std::string& where) {
     if (quoted) continue;
     depth += (c == '[' || c == '{') - (c == ']' || c == '}');
     if (depth > kDeepest)
-      throw Error(where,
-                  "expected JSON nested at most " + std::to_string(kDeepest) + " levels deep, got more");
+      throw Error(where, "expected JSON nested at most " + std::to_string(kDeepest) + " deep, got more");
   }
 }
 

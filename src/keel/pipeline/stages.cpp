@@ -15,6 +15,15 @@ const std::vector<Stage>& stages() {
   return table;
 }
 
+namespace {
+
+// What a page says before its options.
+std::string heading(std::string text, const Stage& stage) {
+  return text.append(stage.summary).append("\n\n").append(stage.notes).append("\n\n");
+}
+
+}  // namespace
+
 const Stage& stage_named(const std::string& name, const std::string& where) {
   std::vector<std::string> names;
   for (const Stage& stage : stages()) {
@@ -38,25 +47,11 @@ std::string program_help() {
 }
 
 std::string stage_help(const Stage& stage) {
-  std::string text = "keel ";
-  text.append(stage.name)
-      .append(": ")
-      .append(stage.summary)
-      .append("\n\n")
-      .append(stage.notes)
-      .append("\n\n");
-  return text.append(options_help(*stage.options()));
+  return heading("keel " + stage.name + ": ", stage) + options_help(*stage.options());
 }
 
 std::string stage_markdown(const Stage& stage) {
-  std::string text = "# keel ";
-  text.append(stage.name)
-      .append("\n\n")
-      .append(stage.summary)
-      .append("\n\n")
-      .append(stage.notes)
-      .append("\n\n");
-  return text.append(options_markdown(*stage.options()));
+  return heading("# keel " + stage.name + "\n\n", stage) + options_markdown(*stage.options());
 }
 
 }  // namespace keel

@@ -6,6 +6,7 @@
 
 #include "keel/base/error.h"
 #include "keel/base/files.h"
+#include "keel/base/json.h"
 
 namespace keel {
 namespace {
@@ -21,24 +22,8 @@ constexpr const char* kFileNames[] = {"tokenizer.json",          "vocab.json",  
                                       "tokenizer_config.json",   "added_tokens.json", "chat_template.jinja",
                                       "special_tokens_map.json", "chat_template.json"};
 
-// How deep the brackets outside of texts are nested.
-int nesting_depth(std::string_view json) {
-  int depth = 0, deepest = 0;
-  bool in_text = false;
-  for (size_t at = 0; at < json.size(); ++at) {
-    const char byte = json[at];
-    if (byte == '"') in_text = !in_text;
-    if (in_text && byte == '\\') ++at;
-    if (in_text) continue;
-    if (byte == '{' || byte == '[') deepest = std::max(deepest, ++depth);
-    if (byte == '}' || byte == ']') --depth;
-  }
-  return deepest;
-}
-
 TokenizerJson parse(const std::string& text, const std::string& where) {
-  if (nesting_depth(text) > 64)  // the JSON library copies and writes values by recursion
-    throw Error(where, "expected JSON nested at most 64 deep, got more");
+  check_nesting(text, where);
   try {
     return TokenizerJson::parse(text);
   } catch (const TokenizerJson::parse_error& error) {

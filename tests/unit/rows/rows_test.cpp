@@ -214,7 +214,7 @@ TEST_F(Rows, MalformedLinesAreNamed) {
   EXPECT_EQ(refusal("7\n"), "data.jsonl:1] expected a JSON object a row, got number 7");
   const std::string deep = std::string(100000, '[') + std::string(100000, ']');
   EXPECT_EQ(refusal("{\"text\": \"a\", \"x\": " + deep + "}"),
-            "data.jsonl:1] expected JSON nested at most 64 levels deep, got more");
+            "data.jsonl:1] expected JSON nested at most 64 deep, got more");
 }
 
 TEST_F(Rows, UnknownShapesNameTheKnownOnes) {
