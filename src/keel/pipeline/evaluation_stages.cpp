@@ -4,7 +4,6 @@
 
 #include "keel/base/error.h"
 #include "keel/base/files.h"
-#include "keel/data/batches.h"
 #include "keel/pipeline/policy_evaluation.h"
 #include "keel/pipeline/stages.h"
 #include "keel/trainers/inputs.h"
@@ -37,38 +36,25 @@ struct PerplexityOptions : Options {
 
 // Token mean over all rows, with the standard error over rows.
 void run_perplexity(PerplexityOptions& o) {
-  at::NoGradGuard no_grad;
   const Model model = open_language_model(o.model, o.precision);
   const auto tokenizer = load_tokenizer(o.model);
   const ExampleSet set = open_examples(o.data, model, tokenizer ? &*tokenizer : nullptr, o.max_length,
                                        TooLong::truncate, {RowKind::text, RowKind::completion});
-  const auto size = static_cast<int64_t>(set.examples.size());
-  const DataOrder order(size, o.batch_size, 0, false, size);
   std::vector<double> row_means;
   double sum = 0;
   int64_t tokens = 0;
-  for (int64_t step = 0; static_cast<int64_t>(row_means.size()) < size; ++step) {
-    const auto batch = pick(set, order.batch(step));
-    const LanguageBatch input = language_batch(batch, true);
-    const Tensor hidden = forest_hidden(model.decoder, input.forest, model.precision);
-    const Tensor logp =
-        language_logprobs(role_of(model), hidden, input.from, input.tokens).logp.to(at::kDouble);
-    int64_t begin = 0;
-    for (const Example* example : batch) {
-      const int64_t count = scored_tokens(*example, true);
-      const double row = -logp.slice(0, begin, begin + count).sum().item().toDouble();
-      row_means.push_back(row / static_cast<double>(count));
-      sum += row;
-      tokens += count;
-      begin += count;
-    }
-  }
+  for_each_logps(model, set, o.batch_size, 1.0, [&](const Tensor& scored, const Tensor& logps) {
+    const double row = -logps.sum().item().toDouble();
+    row_means.push_back(row / static_cast<double>(scored.numel()));
+    sum += row;
+    tokens += scored.numel();
+  });
   const double loss = sum / static_cast<double>(tokens);
   const Estimate rows = mean_estimate(row_means);
   write_json(o.output, {{"loss", loss},
                         {"perplexity", std::exp(loss)},
                         {"tokens", tokens},
-                        {"rows", size},
+                        {"rows", std::ssize(set.examples)},
                         {"row_mean_loss", rows.value},
                         {"row_mean_loss_standard_error", rows.standard_error}});
 }

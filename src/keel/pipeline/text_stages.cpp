@@ -6,7 +6,6 @@
 #include "keel/base/interrupt.h"
 #include "keel/base/log.h"
 #include "keel/base/progress.h"
-#include "keel/data/batches.h"
 #include "keel/models/model_folder.h"
 #include "keel/pipeline/stages.h"
 #include "keel/scoring/reward_model.h"
@@ -179,31 +178,15 @@ std::vector<Json> score_rewards(const Model& model, const ExampleSet& set,
 }
 
 std::vector<Json> score_language(const Model& model, const ExampleSet& set, const ScoreOptions& o) {
-  at::NoGradGuard no_grad;
   std::vector<Json> rows;
-  const auto size = static_cast<int64_t>(set.examples.size());
-  const DataOrder order(size, o.batch_size, 0, false, size);
-  Progress progress("score", "row", size);
-  for (int64_t step = 0; static_cast<int64_t>(rows.size()) < size; ++step) {
-    const auto batch = pick(set, order.batch(step));
-    const LanguageBatch input = language_batch(batch, /*completion_only=*/true);
-    const Tensor hidden = forest_hidden(model.decoder, input.forest, model.precision);
-    const Tensor logp = language_logprobs(role_of(model), hidden, input.from, input.tokens, o.temperature)
-                            .logp.to(at::kDouble);
-    int64_t begin = 0;
-    for (const Example* example : batch) {
-      const int64_t count = scored_tokens(*example, true);
-      const Tensor tokens = input.tokens.slice(0, begin, begin + count),
-                   part = logp.slice(0, begin, begin + count).contiguous();
-      rows.push_back({{"tokens", std::vector<int64_t>(tokens.const_data_ptr<int64_t>(),
-                                                      tokens.const_data_ptr<int64_t>() + count)},
-                      {"logps", std::vector<double>(part.const_data_ptr<double>(),
-                                                    part.const_data_ptr<double>() + count)}});
-      begin += count;
-    }
-    progress.update(static_cast<int64_t>(rows.size()));
-    throw_if_interrupted();
-  }
+  Progress progress("score", "row", std::ssize(set.examples));
+  for_each_logps(model, set, o.batch_size, o.temperature, [&](const Tensor& tokens, const Tensor& logps) {
+    const int64_t* token = tokens.const_data_ptr<int64_t>();
+    const double* logp = logps.const_data_ptr<double>();
+    rows.push_back({{"tokens", std::vector<int64_t>(token, token + tokens.numel())},
+                    {"logps", std::vector<double>(logp, logp + logps.numel())}});
+    progress.update(std::ssize(rows));
+  });
   return rows;
 }
 

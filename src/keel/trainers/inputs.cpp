@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "keel/base/error.h"
+#include "keel/base/interrupt.h"
 #include "keel/base/log.h"
+#include "keel/data/batches.h"
 #include "keel/models/model_folder.h"
 
 namespace keel {
@@ -108,6 +110,28 @@ std::vector<ScoredSample> scored_samples(const std::vector<Request>& requests,
       samples.push_back(std::move(sample));
     }
   return samples;
+}
+
+void for_each_logps(const Model& model, const ExampleSet& set, int64_t batch_size, double temperature,
+                    const std::function<void(const Tensor& tokens, const Tensor& logps)>& visit) {
+  at::NoGradGuard no_grad;
+  const auto size = static_cast<int64_t>(set.examples.size());
+  const DataOrder order(size, batch_size, 0, false, size);
+  for (int64_t step = 0; step * batch_size < size; ++step) {
+    const auto batch = pick(set, order.batch(step));
+    const LanguageBatch input = language_batch(batch, /*completion_only=*/true);
+    const Tensor hidden = forest_hidden(model.decoder, input.forest, model.precision);
+    const Tensor logp = language_logprobs(role_of(model), hidden, input.from, input.tokens, temperature)
+                            .logp.to(at::kDouble)
+                            .contiguous();
+    int64_t begin = 0;
+    for (const Example* example : batch) {
+      const int64_t end = begin + scored_tokens(*example, /*completion_only=*/true);
+      visit(input.tokens.slice(0, begin, end), logp.slice(0, begin, end));
+      begin = end;
+    }
+    throw_if_interrupted();
+  }
 }
 
 std::vector<const Example*> pick(const ExampleSet& set, const std::vector<int64_t>& indices) {

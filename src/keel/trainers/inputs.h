@@ -41,6 +41,12 @@ std::vector<ScoredSample> scored_samples(const std::vector<Request>& requests,
                                          const std::vector<std::vector<Completion>>& completions,
                                          const Tokenizer* tokenizer);
 
+/// Log-probabilities of each example's scored tokens (its completion's; a text's behind its first), in order:
+/// visit(tokens, logps), both (S), int64 and float64 on the CPU. logp: of softmax(logits / temperature).
+/// Between batches of `batch_size` examples a stop is heard. Without gradients.
+void for_each_logps(const Model& model, const ExampleSet& set, int64_t batch_size, double temperature,
+                    const std::function<void(const Tensor& tokens, const Tensor& logps)>& visit);
+
 /// Pointers to some examples.
 std::vector<const Example*> pick(const ExampleSet& set, const std::vector<int64_t>& indices);
 
