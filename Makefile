@@ -36,7 +36,9 @@ check: tests-built
 	@. $(cache)/env.test && $$KEEL_PYTHON tools/run_tests --quick
 
 format:
-	@git ls-files '*.h' '*.cpp' | xargs clang-format -i
+	@git ls-files -co --exclude-standard '*.h' '*.cpp' | xargs clang-format -i
+docs: build
+	@build/keel docs
 
 results: build
 	@tools/setup results

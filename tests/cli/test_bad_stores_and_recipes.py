@@ -107,6 +107,11 @@ def test_an_evaluation_of_the_wrong_kind_of_model_is_refused(refused, tmp_path, 
     refused("eval", stage, model=model, data=data, names=[str(model), *names])
 
 
+@pytest.mark.parametrize("other", [REWARD, MODELS / "gpt2"], ids=["another head", "another family"])
+def test_models_without_a_mean_are_refused(refused, tmp_path, other):
+    refused("average", models=[POLICY, other], output=tmp_path / "mean", names=[str(other), str(POLICY)])
+
+
 @pytest.mark.parametrize(
     "change, names",
     [

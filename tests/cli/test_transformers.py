@@ -160,6 +160,17 @@ def test_a_classifier_whose_padding_ends_texts_is_read_before_the_end(trained, t
     assert with_end == pytest.approx(without, abs=1e-6)
 
 
+def test_the_mean_of_two_classifiers_has_the_mean_of_their_weights(trained, tmp_path):
+    folders = [trained / "reward/final", trained / "ppo/final/value"]
+    keel("average", models=folders, output=tmp_path / "mean")
+    mean = load(AutoModelForSequenceClassification, tmp_path / "mean/final")
+    assert_equal_rewards(mean, tmp_path / "mean/final", tmp_path)
+    one, other = (load(AutoModelForSequenceClassification, folder).state_dict() for folder in folders)
+    for name, weight in mean.state_dict().items():
+        torch.testing.assert_close(weight, (one[name] + other[name]) / 2, rtol=0, atol=1e-6)
+        assert not name.endswith("score.weight") or not torch.equal(one[name], other[name])
+
+
 def test_pairs_have_the_rewards_of_their_texts(trained, tmp_path):
     folder = trained / "reward/final"
     model = load(AutoModelForSequenceClassification, folder)

@@ -13,6 +13,7 @@
 #include "keel/feedback/store.h"
 #include "keel/feedback/summary.h"
 #include "keel/pipeline/stages.h"
+#include "keel/rows/samples.h"
 #include "keel/scoring/reward_model.h"
 #include "keel/server/label_server.h"
 #include "keel/simulation/annotators.h"
@@ -39,35 +40,6 @@ struct AnnotateOptions : Options {
   }
 };
 
-struct SampledRow {
-  std::string completion;
-  std::vector<int64_t> tokens;
-  std::vector<double> logps;
-  bool finished;
-};
-
-struct SampledPrompt {
-  std::string prompt;
-  std::vector<SampledRow> rows;
-};
-
-std::vector<SampledPrompt> read_samples(const std::string& path) {
-  std::vector<SampledPrompt> prompts;
-  for_each_line(path, [&](std::string_view line, int64_t number) {
-    const std::string where = path + ":" + std::to_string(number);
-    const Json row = parse_json(line, where);
-    const auto prompt = json_get<std::string>(row, "prompt", "", where);
-    if (prompt.empty()) throw Error(where, "expected a prompt, got none");
-    if (prompts.empty() || prompts.back().prompt != prompt) prompts.push_back({prompt, {}});
-    prompts.back().rows.push_back({json_get<std::string>(row, "completion", "", where),
-                                   json_get<std::vector<int64_t>>(row, "tokens", {}, where),
-                                   json_get<std::vector<double>>(row, "logps", {}, where),
-                                   json_get<std::string>(row, "finish_reason", "", where) != "length"});
-  });
-  if (prompts.empty()) throw Error(path, "expected rows of keel sample, got none");
-  return prompts;
-}
-
 // The ids of a prompt's completions in the store. Run again after a stop, what is there already is found, not
 // added.
 std::vector<int64_t> store_completions(feedback::Store& store, int64_t prompt, const SampledPrompt& sampled,
@@ -75,14 +47,13 @@ std::vector<int64_t> store_completions(feedback::Store& store, int64_t prompt, c
   std::vector<int64_t> ids;
   for (const feedback::Completion& known : store.completions_of(prompt))
     if (known.model == model) ids.push_back(known.id);
-  for (size_t i = ids.size(); i < sampled.rows.size(); ++i) {
-    const SampledRow& row = sampled.rows[i];
-    ids.push_back(
-        store.add_completion({.prompt = prompt,
-                              .passage = {.text = row.completion, .ids = row.tokens, .has_ids = true},
-                              .model = model,
-                              .sampling = {{"finished", row.finished}},
-                              .logps = row.logps}));
+  for (size_t i = ids.size(); i < sampled.answers.size(); ++i) {
+    const SampledAnswer& answer = sampled.answers[i];
+    ids.push_back(store.add_completion({.prompt = prompt,
+                                        .passage = {.text = answer.text, .ids = answer.ids, .has_ids = true},
+                                        .model = model,
+                                        .sampling = {{"finished", answer.finished}},
+                                        .logps = answer.logps}));
   }
   return ids;
 }
@@ -90,8 +61,8 @@ std::vector<int64_t> store_completions(feedback::Store& store, int64_t prompt, c
 std::vector<int64_t> ranks_for(const Annotator& annotator, const SampledPrompt& sampled,
                                const AnnotateOptions& o, uint32_t index, uint32_t who) {
   std::vector<double> scores;
-  for (const SampledRow& row : sampled.rows)
-    scores.push_back(gold(sampled.prompt, row.completion, row.finished));
+  for (const SampledAnswer& answer : sampled.answers)
+    scores.push_back(gold(sampled.prompt, answer.text, answer.finished));
   if (o.permute_labels) {
     const RandomKey key{static_cast<uint64_t>(o.seed), Stream::permuted_labels, 0, index, who};
     RandomSequence random(key);

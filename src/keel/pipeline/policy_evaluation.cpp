@@ -12,6 +12,7 @@
 #include "keel/simulation/gold.h"
 #include "keel/statistics/best_of_n.h"
 #include "keel/statistics/diversity.h"
+#include "keel/statistics/moments.h"
 #include "keel/trainers/inputs.h"
 
 namespace keel {
@@ -29,20 +30,11 @@ PolicySamples read_arm(const std::string& arm) {
   if (equals == std::string::npos) throw UsageError("--arms", "expected name=samples.jsonl, got " + arm);
   PolicySamples samples{arm.substr(0, equals), {}, {}};
   const std::string path = arm.substr(equals + 1);
-  for_each_line(path, [&](std::string_view line, int64_t number) {
-    const std::string where = path + ":" + std::to_string(number);
-    const Json row = parse_json(line, where);
-    const auto prompt = json_get<std::string>(row, "prompt", "", where);
-    if (samples.prompts.empty() || samples.prompts.back() != prompt) {
-      samples.prompts.push_back(prompt);
-      samples.answers.emplace_back();
-    }
-    const auto ids = json_get<std::vector<int64_t>>(row, "tokens", {}, where);
-    samples.answers.back().push_back({json_get<std::string>(row, "completion", "", where),
-                                      json_get<std::string>(row, "finish_reason", "", where) != "length",
-                                      static_cast<int64_t>(ids.size()), ids});
-  });
-  if (samples.prompts.empty()) throw Error(path, "expected rows of keel sample, got none");
+  for (SampledPrompt& sampled : read_samples(path)) {
+    samples.prompts.push_back(sampled.prompt);
+    samples.answers.emplace_back();
+    for (SampledAnswer& answer : sampled.answers) samples.answers.back().push_back({std::move(answer)});
+  }
   return samples;
 }
 
@@ -89,7 +81,7 @@ Arm arm_of(const PolicySamples& samples, const PolicyEvaluationOptions& o, size_
   arm.proxy = estimate(
       samples, [](const auto& a) { return a.proxy; }, bootstrap(o, kProxy, index));
   arm.length = estimate(
-      samples, [](const auto& a) { return a.tokens; }, bootstrap(o, kLength, index));
+      samples, [](const auto& a) { return std::ssize(a.ids); }, bootstrap(o, kLength, index));
   std::vector<std::vector<int64_t>> sequences;
   for (const auto& answers : samples.answers)
     for (const JudgedAnswer& answer : answers) {
@@ -118,20 +110,14 @@ std::vector<double> prompt_means(const PolicySamples& arm, Value value) {
   return means;
 }
 
-double mean_of(const std::vector<double>& values) {
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return sum / static_cast<double>(values.size());
-}
-
 Comparison compare(const PolicySamples& before, const PolicySamples& after,
                    const PolicyEvaluationOptions& o) {
   const auto gold_of = [](const JudgedAnswer& a) { return a.gold; };
   const auto proxy_of = [](const JudgedAnswer& a) { return a.proxy; };
   const auto gold_before = prompt_means(before, gold_of), gold_after = prompt_means(after, gold_of);
   Comparison comparison;
-  comparison.before = mean_of(gold_before);
-  comparison.after = mean_of(gold_after);
+  comparison.before = mean(gold_before);
+  comparison.after = mean(gold_after);
   comparison.gold_difference = paired_bootstrap_difference(gold_before, gold_after, bootstrap(o, kVerdict));
   comparison.proxy_difference = paired_bootstrap_difference(
       prompt_means(before, proxy_of), prompt_means(after, proxy_of), bootstrap(o, kVerdictProxy));

@@ -3,15 +3,12 @@
 #pragma once
 
 #include "keel/reports/report.h"
+#include "keel/rows/samples.h"
 
 namespace keel {
 
-/// One sampled answer as a file of `keel sample` tells it, and what the judges say.
-struct JudgedAnswer {
-  std::string text;
-  bool finished = false;
-  int64_t tokens = 0;
-  std::vector<int64_t> ids;
+/// A sampled answer and what the judges say of it.
+struct JudgedAnswer : SampledAnswer {
   double gold = 0, proxy = 0;
 };
 

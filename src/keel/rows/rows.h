@@ -1,13 +1,14 @@
 // Typed rows out of data files: JSON lines, a JSON array, or CSV, each also gzipped.
 //
 // The fields of a row say what it is; what they do not use is kept in `extra`.
-//   text                              a document
-//   prompt                            a prompt to be continued
-//   prompt completion                 a demonstration
-//   prompt chosen rejected            a preference; without a prompt it is what both sides begin with, up to
-//   a word prompt completions ranks          a ranking of K completions: 1 is best, equal numbers tie prompt
-//   completion label           a yes/no judgement: true, false, 1, 0; also text label prompt completion
-//   tokens finish_reason   what keel sample writes: a demonstration whose ids were drawn
+//   text                       a document
+//   prompt                     a prompt to be continued
+//   prompt completion          a demonstration
+//   prompt chosen rejected     a preference; its prompt, when missing, is what both sides begin with
+//   prompt completions ranks   a ranking of K completions: 1 is best, equal numbers tie
+//   prompt completion label    a yes/no judgement: true, false, 1, 0; also text label
+//   prompt completion tokens finish_reason
+//                              what keel sample writes: a demonstration whose ids were drawn
 // Each text may come as token ids instead (or beside it, and then the ids count): input_ids for text,
 // prompt_ids, completion_ids, chosen_ids, rejected_ids, and a list of lists completions_ids. In CSV a list is
 // written as JSON.

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "keel/base/error.h"
+#include "keel/statistics/moments.h"
 
 namespace keel {
 namespace {
@@ -36,8 +37,7 @@ std::vector<double> without_group_means(std::span<const double> values, std::spa
 std::optional<double> pearson(std::span<const double> x, std::span<const double> y) {
   check_sizes("pearson", x.size(), y.size());
   const auto n = static_cast<double>(x.size());
-  const double mean_x = std::accumulate(x.begin(), x.end(), 0.0) / n;
-  const double mean_y = std::accumulate(y.begin(), y.end(), 0.0) / n;
+  const double mean_x = mean(x), mean_y = mean(y);
   double xx = 0, yy = 0, xy = 0;
   for (size_t i = 0; i < x.size(); ++i) {
     const double dx = x[i] - mean_x, dy = y[i] - mean_y;

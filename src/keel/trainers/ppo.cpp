@@ -12,6 +12,7 @@
 #include "keel/models/model_folder.h"
 #include "keel/scoring/reward_model.h"
 #include "keel/statistics/intervals.h"
+#include "keel/statistics/moments.h"
 #include "keel/trainers/inputs.h"
 #include "keel/trainers/policy_update.h"
 #include "keel/trainers/training_run.h"
@@ -157,23 +158,6 @@ std::vector<double> sequence_sums(const Tensor& values, const std::vector<int64_
   return sums;
 }
 
-double mean_of(const std::vector<double>& values) {
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return sum / static_cast<double>(values.size());
-}
-
-double covariance(const std::vector<double>& a, const std::vector<double>& b) {
-  const double mean_a = mean_of(a), mean_b = mean_of(b);
-  double sum = 0;
-  for (size_t i = 0; i < a.size(); ++i) sum += (a[i] - mean_a) * (b[i] - mean_b);
-  return sum / static_cast<double>(a.size());
-}
-
-double deviation_of(const std::vector<double>& values) {
-  return std::sqrt(covariance(values, values));
-}
-
 // How far the sampler's log-probabilities lie from the trainer's: mean and 99.9th percentile of |difference|.
 void add_drift(Json& row, const Tensor& logp, const std::vector<double>& sampler) {
   Tensor difference = (logp.to(at::kDouble) - at::tensor(sampler, at::kDouble)).abs();
@@ -192,10 +176,10 @@ Json metrics_of(const Rollouts& rollouts, const Experience& e, const UpdateRepor
   const double finished = static_cast<double>(
       std::count_if(e.episodes.begin(), e.episodes.end(), [](const Episode& x) { return x.finished; }));
   const Tensor residual = e.returns - e.value;
-  Json row = {{"reward", mean_of(rollouts.rewards)},
-              {"reward_deviation", deviation_of(rollouts.rewards)},
-              {"kl", mean_of(kl)},
-              {"kl_standard_error", deviation_of(kl) / std::sqrt(count)},
+  Json row = {{"reward", mean(rollouts.rewards)},
+              {"reward_deviation", standard_deviation(rollouts.rewards)},
+              {"kl", mean(kl)},
+              {"kl_standard_error", standard_deviation(kl) / std::sqrt(count)},
               {"kl_coefficient", controller.coefficient},
               {"entropy", e.entropy.mean().item().toDouble()},
               {"response_length", static_cast<double>(e.offsets.back()) / count},

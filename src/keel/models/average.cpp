@@ -1,0 +1,50 @@
+#include "keel/models/average.h"
+
+#include "keel/base/error.h"
+
+namespace keel {
+namespace {
+
+std::string shape_text(const Parameter& p) {
+  std::string text = p.name + " of";
+  for (const int64_t size : p.value.sizes()) text += " " + std::to_string(size);
+  return text;
+}
+
+void check_alike(const Model& first, const Model& other) {
+  const auto fail = [&](const std::string& expected, const std::string& got) {
+    throw Error(other.folder.string(), "expected " + expected + " as in " + first.folder.string() + ", got " +
+                                           got + ": only models of one architecture have a mean");
+  };
+  if (other.family != first.family) fail("a " + first.family->model_type, "a " + other.family->model_type);
+  const std::vector<Parameter> ours = first.parameters(), theirs = other.parameters();
+  for (size_t i = 0; i < std::max(ours.size(), theirs.size()); ++i) {
+    const std::string expected = i < ours.size() ? shape_text(ours[i]) : "no more weights";
+    const std::string got = i < theirs.size() ? shape_text(theirs[i]) : "no more weights";
+    if (expected != got) fail(expected, got);
+  }
+  if (other.head.kind != first.head.kind || other.head.reward_label != first.head.reward_label ||
+      other.head.pad_id != first.head.pad_id)
+    fail("its kind of head, label of the reward and pad_token_id", "others");
+}
+
+}  // namespace
+
+Model average_models(std::span<const Model> models) {
+  Model mean = clone_model(models[0]);
+  const auto count = static_cast<double>(models.size());
+  const std::vector<Parameter> means = mean.parameters();
+  std::vector<Tensor> sums;
+  for (const Parameter& p : means) sums.push_back(at::zeros_like(p.value, at::kDouble));
+  mean.head.shift = 0;
+  for (const Model& model : models) {
+    check_alike(models[0], model);
+    const std::vector<Parameter> parameters = model.parameters();
+    for (size_t i = 0; i < sums.size(); ++i) sums[i].add_(parameters[i].value);
+    mean.head.shift += model.head.shift / count;
+  }
+  for (size_t i = 0; i < sums.size(); ++i) means[i].value.copy_(sums[i] / count);
+  return mean;
+}
+
+}  // namespace keel
