@@ -196,6 +196,24 @@ def test_greedy_continuations_are_equal(trained, tmp_path):
         assert row["tokens"] == wanted[0, ids.shape[1] :].tolist()
 
 
+def test_stop_ids_end_completions_as_in_transformers(trained, tmp_path):
+    """The ids that most often stand third in greedy continuations, beside the folder's own end-of-text id."""
+    folder = trained / "sft/final"
+    model = load(AutoModelForCausalLM, folder)
+    data = write_rows(tmp_path / "prompts.jsonl", prompts(6))
+    options = {"model": folder, "prompts": data, "temperature": 0, "max_new_tokens": 20}
+    stops = sorted({row["tokens"][min(2, len(row["tokens"]) - 1)] for row in keel("sample", **options).rows()})
+    rows = keel("sample", stop_ids=stops, **options).rows()
+    assert any(row["finish_reason"] == "stop" and row["tokens"][-1] in stops for row in rows)
+    for row in rows:
+        ids = torch.tensor([row["prompt_ids"]])
+        wanted = model.generate(
+            ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=20, pad_token_id=0,
+            eos_token_id=[2, *stops]
+        )  # fmt: skip
+        assert row["tokens"] == wanted[0, ids.shape[1] :].tolist()
+
+
 def test_training_moved_the_weights(trained, tmp_path):
     """Or the folders above could be copies of what went in."""
     rows = texts(3)
@@ -281,6 +299,17 @@ def test_samples_are_scored_by_the_ids_that_were_drawn(stories, tmp_path, temper
     for drawn, row in zip(read_rows(samples), scored, strict=True):
         assert row["tokens"] == drawn["tokens"]
         assert row["logps"] == pytest.approx(drawn["logps"], abs=TOLERANCE)
+
+
+def test_a_stop_string_ends_a_completion_with_the_token_that_completes_it(stories):
+    options = {"model": stories, "prompt": "Once upon a time", "temperature": 0, "max_new_tokens": 60}
+    [whole] = keel("sample", **options).rows()
+    [row] = keel("sample", stop=["was a", "never there"], **options).rows()
+    assert row["finish_reason"] == "stop_string" and "was a" in row["completion"]
+    count = len(row["tokens"])
+    assert count < len(whole["tokens"]) and row["tokens"] == whole["tokens"][:count]
+    tokenizer = AutoTokenizer.from_pretrained(stories)
+    assert "was a" not in tokenizer.decode(row["tokens"][:-1])
 
 
 @pytest.mark.parametrize("family", ["llama_untied", "gpt2"])

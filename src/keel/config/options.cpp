@@ -20,6 +20,7 @@ std::string expected(const Field& field) {
     std::string operator()(double*) const { return "a number"; }
     std::string operator()(std::string*) const { return "a text"; }
     std::string operator()(std::vector<std::string>*) const { return "texts"; }
+    std::string operator()(std::vector<int64_t>*) const { return "whole numbers"; }
   };
   if (field.rule.choices.empty()) return std::visit(Name{}, field.value);
   std::string text = "one of";
@@ -69,7 +70,20 @@ struct Assign {
     *value = text;
   }
   void operator()(std::vector<std::string>* value) const { value->push_back(text); }
+  void operator()(std::vector<int64_t>* value) const {
+    value->push_back(parse_number<int64_t>(field, text, where));
+  }
 };
+
+bool is_list(const Field& field) {
+  return std::visit(
+      [](auto* value) {
+        return requires {
+          value->emplace_back();
+        };
+      },
+      field.value);
+}
 
 std::vector<std::string> names_of(const std::vector<Field>& fields) {
   std::vector<std::string> names;
@@ -79,9 +93,13 @@ std::vector<std::string> names_of(const std::vector<Field>& fields) {
 
 void require_all(const std::vector<Field>& fields) {
   for (const Field& field : fields) {
-    const auto* text = std::get_if<std::string*>(&field.value);
-    const auto* list = std::get_if<std::vector<std::string>*>(&field.value);
-    if (field.rule.required && ((text && (*text)->empty()) || (list && (*list)->empty())))
+    const bool empty = std::visit(
+        [](const auto* value) {
+          if constexpr (requires { value->empty(); }) return value->empty();
+          return false;
+        },
+        field.value);
+    if (field.rule.required && empty)
       throw UsageError(flag_name(field.name), "expected a value, got none: " + field.help);
   }
 }
@@ -96,7 +114,11 @@ const Field& find_field(const std::vector<Field>& fields, const std::string& nam
 }
 
 void clear_list(const Field& field) {
-  if (auto* list = std::get_if<std::vector<std::string>*>(&field.value)) (*list)->clear();
+  std::visit(
+      [](auto* value) {
+        if constexpr (requires { value->emplace_back(); }) value->clear();
+      },
+      field.value);
 }
 
 // What was given on the command line for one field.
@@ -115,7 +137,7 @@ void add_option(CLI::App& app, Given& given) {
     given.option = app.add_flag(positive + ",!--no-" + positive.substr(2), given.texts);
   } else {
     given.option = app.add_option(names, given.texts);
-    const bool list = std::holds_alternative<std::vector<std::string>*>(field.value);
+    const bool list = is_list(field);
     given.option->expected(list ? -1 : 1)->allow_extra_args(list);
   }
 }
@@ -151,6 +173,11 @@ std::string default_text(const OptionValue& value) {
     std::string operator()(std::vector<std::string>* v) const {
       std::string text;
       for (const std::string& item : *v) text += (text.empty() ? "" : " ") + item;
+      return text;
+    }
+    std::string operator()(std::vector<int64_t>* v) const {
+      std::string text;
+      for (const int64_t item : *v) text += (text.empty() ? "" : " ") + std::to_string(item);
       return text;
     }
   };
@@ -220,7 +247,7 @@ void set_option(Options& options, const std::string& name, const std::vector<std
                 const std::string& where) {
   const std::vector<Field> fields = fields_of(options);
   const Field& field = find_field(fields, name, where);
-  if (texts.size() != 1 && !std::holds_alternative<std::vector<std::string>*>(field.value))
+  if (texts.size() != 1 && !is_list(field))
     throw UsageError(where, "expected " + expected(field) + " for " + name + ", got a list of " +
                                 std::to_string(texts.size()));
   clear_list(field);

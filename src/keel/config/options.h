@@ -55,7 +55,8 @@ inline Rule one_of(std::initializer_list<std::string> choices) {
   return {.choices = choices};
 }
 
-using OptionValue = std::variant<bool*, int64_t*, double*, std::string*, std::vector<std::string>*>;
+using OptionValue =
+    std::variant<bool*, int64_t*, double*, std::string*, std::vector<std::string>*, std::vector<int64_t>*>;
 
 struct Field {
   std::string name;

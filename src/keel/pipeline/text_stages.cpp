@@ -19,6 +19,8 @@ namespace {
 struct SampleOptions : Options {
   std::string model, prompts, prompt, output, precision = "auto";
   int64_t samples_per_prompt = 1, seed = 1, rows = 1024, limit = 0;
+  std::vector<int64_t> stop_ids;
+  bool ignore_eos = false;
   SamplingOptions sampling;
 
   void visit(OptionVisitor& v) override {
@@ -34,8 +36,9 @@ struct SampleOptions : Options {
     v(&sampling.min_p, "min_p", "Cut tokens below this share of the likeliest one.", within(0, 1));
     v(&sampling.repetition_penalty, "repetition_penalty", "Above 1: makes tokens of the context less likely.",
       at_least(1e-3));
-    v(&sampling.ignore_eos, "ignore_eos", "Go on after the end of the text.");
+    v(&ignore_eos, "ignore_eos", "Go on after the end of the text.");
     v(&sampling.stop_strings, "stop", "Texts that end a completion.");
+    v(&stop_ids, "stop_ids", "Token ids that end one, beside the end-of-text ids.", at_least(0));
     v(&seed, "seed", "Names every draw.", at_least(0));
     v(&rows, "rows", "Completions that run at once.", at_least(1));
     v(&precision, "precision", "Number format of matrix products.", one_of({"auto", "float32", "bfloat16"}));
@@ -72,6 +75,14 @@ Prompts open_prompts(const SampleOptions& o, const Model& model, const Tokenizer
   return prompts;
 }
 
+// Every id that ends a text by the model's configs or its tokenizer.
+void append_end_ids(std::vector<int64_t>& ids, const Model& model,
+                    const std::optional<Tokenizer>& tokenizer) {
+  const std::vector<int64_t> named = end_ids(model);
+  ids.insert(ids.end(), named.begin(), named.end());
+  if (const auto end = end_id(model, tokenizer ? &*tokenizer : nullptr)) ids.push_back(*end);
+}
+
 std::vector<Request> make_requests(const SampleOptions& o, const Prompts& prompts, const Model& model,
                                    const std::optional<Tokenizer>& tokenizer) {
   std::vector<Request> requests;
@@ -80,9 +91,8 @@ std::vector<Request> make_requests(const SampleOptions& o, const Prompts& prompt
     request.prompt = prompts.ids[i];
     request.samples = o.samples_per_prompt;
     request.options = o.sampling;
-    request.options.stop_ids = end_ids(model);
-    if (const auto end = end_id(model, tokenizer ? &*tokenizer : nullptr))
-      request.options.stop_ids.push_back(*end);
+    request.options.stop_ids = o.stop_ids;
+    if (!o.ignore_eos) append_end_ids(request.options.stop_ids, model, tokenizer);
     request.seed = static_cast<uint64_t>(o.seed);
     request.prompt_index = static_cast<uint32_t>(i);
     if (tokenizer)

@@ -184,9 +184,8 @@ void Sampler::accept(Row& row, const TokenChoice& choice) {
   completion.tokens.push_back(choice.token);
   completion.logps.push_back(choice.logp);
   completion.logps_sampled.push_back(choice.logp_sampled);
-  const SamplingOptions& options = row.job->request.options;
-  const auto& stops = options.stop_ids;
-  if (!options.ignore_eos && std::find(stops.begin(), stops.end(), choice.token) != stops.end())
+  const auto& stops = row.job->request.options.stop_ids;
+  if (std::find(stops.begin(), stops.end(), choice.token) != stops.end())
     completion.finish = Finish::stop;
   else if (stopped_by_string(row))
     completion.finish = Finish::stop_string;

@@ -16,7 +16,6 @@ struct SamplingOptions {
   double top_p = 1.0;        // 1: all
   double min_p = 0.0;        // 0: all
   double repetition_penalty = 1.0;
-  bool ignore_eos = false;
   std::vector<int64_t> stop_ids = {};          // each ends the text and is part of it
   std::vector<std::string> stop_strings = {};  // each ends the text after the token that completes it
 

@@ -16,6 +16,7 @@ struct Sample : Options {
   bool shuffle = true;
   std::string schedule = "cosine", data;
   std::vector<std::string> files;
+  std::vector<int64_t> ids;
 
   void visit(OptionVisitor& v) override {
     v(&steps, "steps", "Steps.", {.lowest = 1, .letter = 'n'});
@@ -24,6 +25,7 @@ struct Sample : Options {
     v(&schedule, "schedule", "Kind.", one_of({"cosine", "linear"}));
     v(&data, "data", "Rows.", {.required = true, .positional = true});
     v(&files, "files", "More.");
+    v(&ids, "ids", "Numbers.", at_least(0));
   }
 };
 
@@ -40,12 +42,13 @@ std::string refusal(const std::vector<std::string>& arguments) {
 TEST(Options, FlagsSetEveryType) {
   Sample options;
   parse_flags(options, {"--data", "x", "-n", "7", "--learning-rate=0.25", "--no-shuffle", "--schedule",
-                        "linear", "--files", "a", "b"});
+                        "linear", "--files", "a", "b", "--ids", "4", "0"});
   EXPECT_EQ(options.steps, 7);
   EXPECT_EQ(options.learning_rate, 0.25);
   EXPECT_FALSE(options.shuffle);
   EXPECT_EQ(options.schedule, "linear");
   EXPECT_EQ(options.files, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(options.ids, (std::vector<int64_t>{4, 0}));
 }
 
 TEST(Options, ABareWordIsThePositionalOption) {
@@ -56,12 +59,14 @@ TEST(Options, ABareWordIsThePositionalOption) {
 
 TEST(Options, FlagsWinOverYamlWinsOverDefaults) {
   const TemporaryFolder folder;
-  write_file_atomically(folder.path() / "o.yaml", "data: y\nsteps: 5\nlearning_rate: 1e-2\nfiles: [p, q]\n");
+  write_file_atomically(folder.path() / "o.yaml",
+                        "data: y\nsteps: 5\nlearning_rate: 1e-2\nfiles: [p, q]\nids: [7]\n");
   Sample options;
   parse_flags(options, {"--config", (folder.path() / "o.yaml").string(), "--steps", "9"});
   EXPECT_EQ(options.steps, 9);
   EXPECT_EQ(options.learning_rate, 0.01);
   EXPECT_EQ(options.data, "y");
+  EXPECT_EQ(options.ids, (std::vector<int64_t>{7}));
   EXPECT_EQ(options.files, (std::vector<std::string>{"p", "q"}));
   EXPECT_EQ(options.schedule, "cosine");
 }
@@ -74,6 +79,8 @@ TEST(Options, RefusalsNameTheNearestAndWhatIsExpected) {
   EXPECT_NE(refusal({"--data", "x", "--steps", "0"}).find("at least 1"), std::string::npos);
   EXPECT_NE(refusal({"--data", "x", "--learning-rate", "nan"}).find("expected a number"), std::string::npos);
   EXPECT_NE(refusal({"--data", "x", "--schedule", "linaer"}).find("did you mean linear?"), std::string::npos);
+  EXPECT_NE(refusal({"--data", "x", "--ids", "1", "-2"}).find("at least 0"), std::string::npos);
+  EXPECT_NE(refusal({"--data", "x", "--ids", "one"}).find("expected whole numbers"), std::string::npos);
   EXPECT_NE(refusal({}).find("[--data] expected a value, got none"), std::string::npos);
   Sample options;
   try {
