@@ -191,7 +191,7 @@ std::vector<PolicySamples> read_arms(const PolicyEvaluationOptions& o) {
 
 void evaluate_policies(const PolicyEvaluationOptions& o, ReportData& data) {
   std::vector<PolicySamples> arms = read_arms(o);
-  RewardModel proxy(o.reward_model, {}, "auto");
+  RewardModel proxy(open_reward_model(o.reward_model, "auto"), {});
   for (PolicySamples& arm : arms) judge_arm(arm, proxy);
   const PolicySamples before = arm_named(arms, o.before, "--before"),
                       after = arm_named(arms, o.after, "--after");

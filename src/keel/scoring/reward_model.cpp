@@ -5,7 +5,6 @@
 #include "keel/base/error.h"
 #include "keel/base/files.h"
 #include "keel/data/batches.h"
-#include "keel/models/model_folder.h"
 
 namespace keel {
 namespace {
@@ -24,18 +23,14 @@ bool same_tokenizer(const std::filesystem::path& a, const std::filesystem::path&
   return tokenizer_hash(a) == tokenizer_hash(b);
 }
 
-RewardModel::RewardModel(const std::filesystem::path& folder, const std::filesystem::path& policy_folder,
-                         const std::string& precision)
-    : model_(load_model(folder)),
-      shares_tokenizer_(!policy_folder.empty() && same_tokenizer(folder, policy_folder)) {
-  if (model_.head.kind != HeadKind::scalar)
-    throw Error(folder.string(),
-                "expected a reward model (…ForSequenceClassification), got a language model");
-  model_.precision = choose_precision(precision, model_.config().hidden);
+RewardModel::RewardModel(Model model, const std::filesystem::path& policy_folder)
+    : model_(std::move(model)),
+      shares_tokenizer_(!policy_folder.empty() && same_tokenizer(model_.folder, policy_folder)) {
   if (shares_tokenizer_) return;
-  if (tokenizer_hash(folder).empty())
-    throw Error(folder.string(), "expected a tokenizer beside a reward model that reads texts, got none");
-  tokenizer_ = Tokenizer::load(folder);
+  if (tokenizer_hash(model_.folder).empty())
+    throw Error(model_.folder.string(),
+                "expected a tokenizer beside a reward model that reads texts, got none");
+  tokenizer_ = Tokenizer::load(model_.folder);
 }
 
 Example RewardModel::example_of(const ScoredSample& sample) const {

@@ -14,10 +14,9 @@ namespace keel {
 
 class RewardModel : public Scorer {
  public:
-  /// `policy_folder`: the model folder whose ids the samples carry; empty: they are read as texts.
-  /// Errors: [folder] not a classifier; texts are needed but the folder has no tokenizer.
-  RewardModel(const std::filesystem::path& folder, const std::filesystem::path& policy_folder,
-              const std::string& precision);
+  /// `model` has a scalar head (open_reward_model). `policy_folder`: the model folder whose ids the samples
+  /// carry; empty: they are read as texts. Errors: [folder] texts are needed but it has no tokenizer.
+  RewardModel(Model model, const std::filesystem::path& policy_folder);
   void score(std::span<const ScoredSample> samples, std::span<Score> scores) override;
   const Model& model() const { return model_; }
   bool shares_tokenizer() const { return shares_tokenizer_; }

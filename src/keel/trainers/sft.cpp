@@ -156,7 +156,7 @@ void train_sft(SftOptions& options) {
                     load_tokenizer(options.model), TooLong::truncate, options.completion_only};
   std::optional<RewardModel> judge;
   if (!options.reward_model.empty()) {
-    judge.emplace(options.reward_model, options.model, options.precision);
+    judge.emplace(open_reward_model(options.reward_model, options.precision), options.model);
     task.selection_score =
         [&options, &judge, tokenizer = task.tokenizer,
          validation = open_language(options.validation, task, options.max_length)](const Model& model) {
