@@ -283,6 +283,11 @@ def test_rows_that_cannot_be_trained_on_are_refused(refused, tmp_path, inputs, r
     refused("reward", **options, names=[str(path), part])
 
 
+def test_rankings_have_no_label_to_ask_of_every_token(refused, tmp_path, inputs):
+    options = options_of("reward", tmp_path, inputs) | {"every_token": 0.5}
+    refused("reward", **options, status=2, names=["--every-token", "labels"])
+
+
 def test_texts_of_one_token_predict_nothing(refused, tmp_path, inputs):
     path = write_rows(tmp_path / "rows.jsonl", [{"input_ids": [5]}] * 3)
     refused("sft", **options_of("sft", tmp_path, inputs | {"sft": path}), names=[str(path)])

@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 import pytest
-from program import MODELS, command, contents, demonstrations, keel, needs_program, rankings, write_rows
+from program import MODELS, command, contents, demonstrations, keel, needs_program, rankings, read_rows, write_rows
 
 pytestmark = needs_program
 
@@ -154,6 +154,8 @@ RECIPE = (
         (("count: 3", "count: ten"), ["recipe.yaml", ":6]", "ten"]),
         (("count: 3", "count: [3"), ["recipe.yaml", "YAML"]),
         (("stages:", "stags:"), ["recipe.yaml", "stages"]),
+        (("count: 3", "<<: 3"), ["recipe.yaml", ":6]", "mapping"]),
+        (("count: 3", "<<: {cuont: 3}"), ["recipe.yaml", ":6]", "count?"]),
     ],
 )
 def test_a_bad_recipe_starts_nothing(refused, tmp_path, change, names):
@@ -175,6 +177,15 @@ def test_a_bad_single_option_starts_nothing(refused, tmp_path, item, names):
     path = tmp_path / "recipe.yaml"
     path.write_text(RECIPE.format(folder=tmp_path / "run"))
     refused("run", recipe=path, set=[item], status=2, names=names)
+
+
+def test_a_stage_takes_the_options_of_another_one_before_its_own(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    recipe = RECIPE.replace("  one:", "  one: &first").replace("count: 3", "count: 3\n    kind: prompts")
+    path.write_text(recipe.format(folder=tmp_path / "run") + "  two: {<<: *first, count: 5, output: more.jsonl}\n")
+    keel("run", recipe=path)
+    rows, more = (read_rows(tmp_path / "run" / name) for name in ("rows.jsonl", "more.jsonl"))
+    assert len(rows) == 3 and len(more) == 5 and rows == more[:3]
 
 
 def test_a_stage_that_fails_fails_the_run(refused, tmp_path):

@@ -32,7 +32,15 @@ def preferences(golden, step):
     return [{"prompt_ids": p, "chosen_ids": c, "rejected_ids": r} for p, c, r in zip(*parts)]
 
 
-@pytest.mark.parametrize("name, command, make", [("sft_llama", "sft", demonstrations), ("reward_llama", "reward", preferences)])
+def labelled(golden, step):
+    labels = golden[f"step_{step}_labels"]
+    return [{"input_ids": ids, "label": bool(label)} for ids, label in zip(rows(golden, f"step_{step}_"), labels)]
+
+
+@pytest.mark.parametrize(
+    "name, command, make",
+    [("sft_llama", "sft", demonstrations), ("reward_llama", "reward", preferences), ("labels_llama", "reward", labelled)],
+)
 def test_five_steps_equal_torch(name, command, make, tmp_path):
     golden = load_file(GOLDEN / f"{name}.safetensors")
     data = [row for step in range(5) for row in make(golden, step)]
@@ -41,7 +49,8 @@ def test_five_steps_equal_torch(name, command, make, tmp_path):
         [KEEL, command, "--model", GOLDEN / name, "--data", tmp_path / "rows.jsonl", "--output", tmp_path / "run"]
         + ["--steps", "5", "--batch-size", str(len(data) // 5), "--no-shuffle", "--schedule", "cosine", "--warmup-steps", "2"]
         + ["--learning-rate", repr(float(golden["peak_learning_rate"])), "--weight-decay", repr(float(golden["weight_decay"]))]
-        + ["--max-grad-norm", repr(float(golden["max_norm"])), "--precision", "float32"],
+        + ["--max-grad-norm", repr(float(golden["max_norm"])), "--precision", "float32"]
+        + (["--every-token", repr(float(golden["every_token"]))] if "every_token" in golden else []),
         check=True,
         capture_output=True,
     )

@@ -1,5 +1,5 @@
-"""Five training steps in float64: SFT of a tiny Llama and a tiny GPT-2, and a reward model on pairs;
-learning-rate schedules.
+"""Five training steps in float64: SFT of a tiny Llama and a tiny GPT-2, a reward model on pairs, and one on
+labels; learning-rate schedules.
 
 Every step: loss over one batch, gradients times min(1, max_norm / (global norm + 1e-6)) (clip_grad_norm_),
 one step of torch.optim.AdamW (betas 0.9 and 0.999, epsilon 1e-8, decoupled decay 0.1), transformers' cosine
@@ -9,7 +9,9 @@ biases): transformers' Trainer decays the same ones in these models. Rows are co
 No dropout.
 
 SFT loss: -sum of log-probabilities of all completion tokens of the batch / their number. Reward loss: mean
-over the batch's pairs of -log sigmoid(r(prompt + chosen) - r(prompt + rejected)), r on the last token.
+over the batch's pairs of -log sigmoid(r(prompt + chosen) - r(prompt + rejected)), r on the last token. Label
+loss: mean over the batch's texts of 0.3 BCE(r on the last token) + 0.7 sum_t w_t BCE(r on token t), where w_t
+is proportional to t = 1 .. T and sums to 1.
 
 max_norm is 1, which clips every step, but 2.5 for GPT-2, which clips the first three of five.
 
@@ -38,6 +40,7 @@ from transformers import (
 FOLDER = golden.GOLDEN / "train"
 VOCABULARY, STEPS, WARMUP = 60, 5, 2
 LEARNING_RATE, WEIGHT_DECAY = 1e-2, 0.1
+EVERY_TOKEN = 0.7
 PROMPT_LENGTHS, COMPLETION_LENGTHS = (
     (3, 1, 6, 4),
     (5, 9, 1, 7),
@@ -81,6 +84,13 @@ def pair_batches(seed):
     return [[golden.random_ids(generator, VOCABULARY, row, low=3) for row in lengths] for _ in range(STEPS)]
 
 
+def label_batches(seed):
+    """A list of steps, each a list of (tokens, label)."""
+    generator = torch.Generator().manual_seed(seed)
+    lengths, labels = (7, 1, 12, 5), (1.0, 0.0, 1.0, 0.0)
+    return [list(zip(golden.random_ids(generator, VOCABULARY, lengths, low=3), labels)) for _ in range(STEPS)]
+
+
 def sft_loss(model, batch):
     logps = []
     for tokens, prompt in batch:
@@ -93,6 +103,17 @@ def reward_loss(model, batch):
     score = lambda *parts: model(torch.cat(parts)[None], use_cache=False).logits[0, 0]
     margins = [score(prompt, chosen) - score(prompt, rejected) for prompt, chosen, rejected in batch]
     return -F.logsigmoid(torch.stack(margins)).mean()
+
+
+def label_loss(model, batch):
+    losses = []
+    for tokens, label in batch:
+        logits = model.score(model.model(tokens[None], use_cache=False).last_hidden_state)[0, :, 0]
+        torch.testing.assert_close(logits[-1], model(tokens[None], use_cache=False).logits[0, 0])
+        weight = torch.arange(1.0, len(tokens) + 1, dtype=torch.float64)
+        each = F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label), reduction="none")
+        losses.append((1 - EVERY_TOKEN) * each[-1] + EVERY_TOKEN * (each * weight).sum() / weight.sum())
+    return torch.stack(losses).mean()
 
 
 def sft_tensors(batches):
@@ -110,6 +131,15 @@ def pair_tensors(batches):
         for part, rows in zip(("prompt", "chosen", "rejected"), zip(*batch)):
             name = f"step_{step}_{part}_"
             tensors[name + "tokens"], tensors[name + "offsets"] = golden.pack(rows)
+    return tensors
+
+
+def label_tensors(batches):
+    tensors = {"every_token": EVERY_TOKEN}
+    for step, batch in enumerate(batches):
+        name = f"step_{step}_"
+        tensors[name + "tokens"], tensors[name + "offsets"] = golden.pack([tokens for tokens, _ in batch])
+        tensors[name + "labels"] = torch.tensor([label for _, label in batch])
     return tensors
 
 
@@ -202,6 +232,11 @@ PAIR_CONVENTION = (
     "loss, grad_norm (before clipping to max_norm), learning_rate (5); model.*: weights after the fifth "
     "step, float64"
 )
+LABEL_CONVENTION = (
+    "step_s_: tokens (N), offsets (B+1), labels (B): texts; every_token: the share of the loss that is asked "
+    "of every token; loss, grad_norm (before clipping to max_norm), learning_rate (5); model.*: weights after "
+    "the fifth step, float64"
+)
 
 
 if __name__ == "__main__":
@@ -216,4 +251,7 @@ if __name__ == "__main__":
     batches = pair_batches(413)
     reward = tiny_llama(LlamaForSequenceClassification, 403, num_labels=1)
     write_run("reward_llama", reward, reward_loss, batches, pair_tensors(batches), PAIR_CONVENTION)
+    batches = label_batches(414)
+    labels = tiny_llama(LlamaForSequenceClassification, 404, num_labels=1)
+    write_run("labels_llama", labels, label_loss, batches, label_tensors(batches), LABEL_CONVENTION)
     write_schedules()

@@ -3,10 +3,11 @@
 The reviews are split once, by a fixed seed, into parts that never meet:
 
     held-out 15 %            prompts and judges' accuracy of the final figures; no choice is made on it
-    proxy half of the rest   the reward model that PPO sees: 90 % to train, 10 % to choose on
-    judge half of the rest   the two judges that PPO never sees: 90 % / 10 %
+    proxy half of the rest   the reward model that PPO sees: 90 % to train and 10 % to choose on (-train,
+                             -validation); with the choices made it learns from the whole half (-all)
+    judge half of the rest   the two judges that PPO never sees, likewise
 
-SFT trains on both halves' training shares, without labels. Texts are tokenised by `keel tokenize`, whose ids the
+SFT trains on both halves' 90 %, without labels. Texts are tokenised by `keel tokenize`, whose ids the
 project's tests compare with the tokenizers library's. All rows carry ids: a prompt is the first six ids after BOS,
 so cutting a text never changes how it is tokenised.
 """
@@ -21,7 +22,8 @@ import tempfile
 SPLIT_SEED = 20250101
 HELD_OUT, VALIDATION = 0.15, 0.10
 PROMPT_IDS, NEW_TOKENS, PROMPTS = 6, 32, 256
-LONGEST_OTHER = 60  # ids of the review that another one is put behind
+VERSIONS = 6        # of each review that a classifier learns from
+LONGEST_OTHER = 24  # words of the review that another one is put behind
 BOS, EOS = 1, 2
 
 
@@ -54,7 +56,7 @@ def split(count, generator):
     parts = {"held-out": held_out}
     for name, half in (("proxy", rest[:len(rest) // 2]), ("judge", rest[len(rest) // 2:])):
         cut = round(len(half) * VALIDATION)
-        parts[f"{name}-validation"], parts[f"{name}-train"] = half[:cut], half[cut:]
+        parts[f"{name}-validation"], parts[f"{name}-train"], parts[f"{name}-all"] = half[:cut], half[cut:], half
     return parts
 
 
@@ -62,26 +64,32 @@ def write(path, rows):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
-def thinned(ids, share, generator):
-    """A review with this share of its ids left out; BOS and the end stay."""
-    return [ids[0], *(i for i in ids[1:-1] if generator.random() >= share), ids[-1]]
+def thinned(words, share, generator):
+    """A review with this share of its words left out, but never all of them."""
+    return [word for word in words if generator.random() >= share] or words
 
 
-def label_rows(ids, labels, part, training):
-    """Whole reviews with their end. For training each one also cut at the length of a sample, thinned, and thinned
-    behind a part of another review of the same label: a small model learns such reviews by heart within an epoch, and
-    these versions differ too much for that (of 906 validation reviews 69 % right instead of 66 %)."""
-    generator, limit, rows = random.Random(SPLIT_SEED), 1 + PROMPT_IDS + NEW_TOKENS, []
-    alike = {label: [i for i in part if labels[i] == label] for label in (0, 1)}
+def versions(reviews, part, generator):
+    """Of each review of the part: itself twice (the second to be cut), thinned twice, and twice thinned behind another
+    one of the same label. A small model learns whole reviews by heart within an epoch; these differ too much for that
+    (of 906 validation reviews 69 % right instead of 66 %). Words, not ids, are left out, so that what stays is
+    tokenised as texts are."""
+    alike = {label: [i for i in part if reviews[i][1] == label] for label in (0, 1)}
     for i in part:
-        whole = ids[i] + [EOS]
-        versions = [whole]
-        if training:
-            versions += [ids[i][:limit], thinned(whole, 0.5, generator), thinned(whole, 0.4, generator)]
-            for _ in range(2):
-                other = thinned(ids[generator.choice(alike[labels[i]])], 0.3, generator)[:LONGEST_OTHER]
-                versions.append(other + thinned(whole, 0.2, generator)[1:])
-        rows += [{"input_ids": version, "label": labels[i]} for version in versions]
+        words = reviews[i][0].split()
+        yield from (words, words, thinned(words, 0.5, generator), thinned(words, 0.4, generator))
+        for _ in range(2):
+            other = reviews[generator.choice(alike[reviews[i][1]])][0].split()
+            yield thinned(other, 0.3, generator)[:LONGEST_OTHER] + thinned(words, 0.2, generator)
+
+
+def training_rows(keel, model, reviews, part):
+    """The versions as labelled rows; every second version of a review is cut at the length of a sample."""
+    texts = [" ".join(words) for words in versions(reviews, part, random.Random(SPLIT_SEED))]
+    rows = []
+    for n, ids in enumerate(tokenize(keel, model, texts)):
+        label, cut = reviews[part[n // VERSIONS]][1], n % VERSIONS == 1
+        rows.append({"input_ids": ids[:1 + PROMPT_IDS + NEW_TOKENS] if cut else ids + [EOS], "label": label})
     return rows
 
 
@@ -99,13 +107,15 @@ def convert(keel, model, reviews_folder, output):
     for name, part in (("sft-train", train), ("sft-validation", validation)):
         write(output / f"{name}.jsonl", [{"input_ids": ids[i] + [EOS]} for i in part])
     for name, part in parts.items():
-        write(output / f"{name}.jsonl",
-              label_rows(ids, [label for _, label in reviews], part, name.endswith("-train")))
         write(output / f"{name}-texts.jsonl", [{"text": reviews[i][0], "label": reviews[i][1]} for i in part])
-    permuted = [reviews[i][1] for i in parts["proxy-train"]]
-    random.Random(SPLIT_SEED + 1).shuffle(permuted)
-    write(output / "proxy-train-permuted.jsonl",
-          label_rows(ids, dict(zip(parts["proxy-train"], permuted)), parts["proxy-train"], True))
+        if name.endswith(("-train", "-all")):
+            write(output / f"{name}.jsonl", training_rows(keel, model, reviews, part))
+        else:
+            write(output / f"{name}.jsonl", [{"input_ids": ids[i] + [EOS], "label": reviews[i][1]} for i in part])
+    labels = [reviews[i][1] for i in parts["proxy-all"]]
+    random.Random(SPLIT_SEED + 1).shuffle(labels)
+    permuted = {i: (reviews[i][0], label) for i, label in zip(parts["proxy-all"], labels)}
+    write(output / "proxy-all-permuted.jsonl", training_rows(keel, model, permuted, parts["proxy-all"]))
     write(output / "prompts-train.jsonl", prompt_rows(ids, train))
     write(output / "prompts-validation.jsonl", prompt_rows(ids, validation)[:PROMPTS])
     write(output / "prompts-held-out.jsonl", prompt_rows(ids, parts["held-out"])[:PROMPTS])

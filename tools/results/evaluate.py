@@ -36,7 +36,8 @@ def sigmoid(x):
 class Evaluation:
     def __init__(self, keel, folder, data, raw, prompts):
         self.keel, self.folder, self.data, self.raw, self.prompts = keel, folder, data, raw, prompts
-        self.tfidf = judge_tfidf.train(data / "judge-train-texts.jsonl")
+        part = "train" if prompts == "validation" else "all"  # what the neural judge learns from, too
+        self.tfidf = judge_tfidf.train(data / f"judge-{part}-texts.jsonl")
 
     def score(self, model, rows, output):
         """Rows of `keel score`, computed once for these weights and these rows."""

@@ -16,13 +16,15 @@ import convert
 import evaluate
 
 RECIPE = "recipes/positive-reviews.yaml"
+# the classifiers that are averaged -> how far their seeds lie from the replicate's
+MEMBERS = {"proxy_1": 1000, "proxy_2": 2000, "judge_1": 3000, "judge_2": 4000}
 # arm -> what it changes in the recipe's stages
 ARMS = {
     "beta-0.3": {"ppo": {"kl_coef": 0.3}},
     "beta-0.15": {"ppo": {"kl_coef": 0.15}},
     "beta-0.1": {},
     "beta-0.05": {"ppo": {"kl_coef": 0.05}},
-    "permuted": {"proxy": {"data": "proxy-train-permuted.jsonl", "select": "last"}},
+    "permuted": {member: {"data": "proxy-all-permuted.jsonl"} for member in ("proxy_1", "proxy_2")},
     "negated": {"ppo": {"reward_scale": -0.35}},
     "beta-20": {"ppo": {"kl_coef": 20.0}},
     "beta-0": {"ppo": {"kl_coef": 0.0}},
@@ -43,15 +45,15 @@ class Seed:
                         *(part for setting in settings for part in ("--set", setting))], check=True)
 
     def run_recipe(self):
-        """SFT, proxy, judge, PPO at beta 0.1, samples."""
-        files = {"sft.data": "sft-train", "sft.validation": "sft-validation", "proxy.data": "proxy-train",
-                 "proxy.validation": "proxy-validation", "judge.data": "judge-train",
-                 "judge.validation": "judge-validation", "ppo.data": "prompts-train",
+        """SFT, proxy, judge, PPO at beta 0.1, samples. Classifiers leave a part to choose on while choices are made."""
+        part = "train" if self.prompts == "validation" else "all"
+        files = {"sft.data": "sft-train", "sft.validation": "sft-validation", "ppo.data": "prompts-train",
+                 **{f"{member}.data": f"{member.split('_')[0]}-{part}" for member in MEMBERS},
                  "sft_samples.prompts": f"prompts-{self.prompts}",
                  "ppo_samples.prompts": f"prompts-{self.prompts}"}
         base = self.models / "weights-tinystories-656k"
-        self.keel_run(RECIPE, self.folder, f"judge.seed={self.seed + 100}",
-                      f"sft.model={base}",
+        self.keel_run(RECIPE, self.folder, f"sft.model={base}",
+                      *(f"{member}.seed={offset + self.seed}" for member, offset in MEMBERS.items()),
                       *(f"{option}={self.data / name}.jsonl" for option, name in files.items()), *self.extra)
 
     def recorded_options(self):
@@ -65,9 +67,12 @@ class Seed:
             return self.folder
         folder, changes, recorded = self.folder / name, ARMS[name], self.recorded_options()
         stages = {}
-        if "proxy" in changes:
-            changed = dict(changes["proxy"], data=str(self.data / changes["proxy"]["data"]))
-            stages["proxy"] = self.stage("reward", recorded["proxy"], {"output": "proxy", **changed})
+        for member in [stage for stage in changes if stage in MEMBERS]:
+            changed = {"output": member.replace("_", "-"), "data": str(self.data / changes[member]["data"])}
+            stages[member] = self.stage("reward", recorded[member], changed)
+        if stages:
+            stages["proxy"] = {"command": "average", "output": "proxy",
+                               "models": [f"{stages[member]['output']}/final" for member in stages]}
         ppo = {"output": "ppo", **changes.get("ppo", {})}
         if "proxy" in stages:
             ppo["reward_model"] = "proxy/final"

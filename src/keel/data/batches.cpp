@@ -56,6 +56,8 @@ JudgedBatch judged_batch(std::span<const Example* const> examples, std::optional
     for (size_t i = 0; i < example->completions.size(); ++i) {
       const int32_t segment = builder.add(example->completions[i], root);
       last_rows.push_back(judged_row(builder, *example, root, i, segment, pad));
+      const int64_t first = builder.last_row(segment) - std::ssize(example->completions[i]) + 1;
+      batch.first_row.push_back(std::min(first, last_rows.back()));
     }
     batch.documents.resize(static_cast<size_t>(builder.size()), example->document);
     batch.first.push_back(static_cast<int64_t>(last_rows.size()));
@@ -63,6 +65,21 @@ JudgedBatch judged_batch(std::span<const Example* const> examples, std::optional
   batch.forest = builder.build();
   batch.last_rows = at::tensor(last_rows, at::kLong);
   return batch;
+}
+
+TokenRows token_rows(const JudgedBatch& judged) {
+  std::vector<int64_t> rows, completions;
+  std::vector<double> weights;
+  for (size_t i = 0; i < judged.first_row.size(); ++i) {
+    const int64_t first = judged.first_row[i];
+    const int64_t count = judged.last_rows[static_cast<int64_t>(i)].item().toLong() - first + 1;
+    for (int64_t t = 0; t < count; ++t) {
+      rows.push_back(first + t);
+      completions.push_back(static_cast<int64_t>(i));
+      weights.push_back(2.0 * static_cast<double>(t + 1) / static_cast<double>(count * (count + 1)));
+    }
+  }
+  return {at::tensor(rows, at::kLong), at::tensor(completions, at::kLong), at::tensor(weights, at::kDouble)};
 }
 
 RankedPairs ranked_pairs(std::span<const int64_t> ranks) {

@@ -25,6 +25,7 @@ int64_t scored_tokens(const Example& example, bool completion_only);
 struct JudgedBatch {
   Forest forest;
   Tensor last_rows;                // (R) int64: where each completion is read, example by example
+  std::vector<int64_t> first_row;  // (R): the row of its first token, or the last one when that lies before
   std::vector<int64_t> first;      // (examples + 1): where each example's completions begin among the R
   std::vector<int64_t> documents;  // (N)
 };
@@ -32,6 +33,13 @@ struct JudgedBatch {
 /// A text is read at its last token that is not `pad` (at its first one if all are), as transformers'
 /// classifiers do; without `pad` at its last token.
 JudgedBatch judged_batch(std::span<const Example* const> examples, std::optional<int64_t> pad = {});
+
+/// Every token of the completions, up to where each is read.
+struct TokenRows {
+  Tensor row, completion;  // (T) int64: a row of the forest, and whose it is among the R
+  Tensor weight;           // (T) float64: grows evenly from first to last token; sums to 1 in each
+};
+TokenRows token_rows(const JudgedBatch& judged);
 
 /// The strictly ordered pairs of one prompt's K ranked completions, as indices 0 .. K-1 (ranks: 1 is best,
 /// equal numbers tie and give no pair).

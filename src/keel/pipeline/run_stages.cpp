@@ -7,7 +7,8 @@
 //     sft: {command: sft, model: base/final, data: demos.jsonl, output: sft, steps: 200}
 //
 // Paths of outputs lie in the recipe's output folder; an input that an earlier stage makes is found there,
-// any other is taken as it stands. A stage without a seed gets the recipe's.
+// any other is taken as it stands. A stage without a seed gets the recipe's. "<<: *anchor" takes the options
+// of another stage first.
 #include <algorithm>
 #include <chrono>
 #include <iostream>
@@ -113,14 +114,16 @@ void check_names(const RunOptions& o, const Recipe& recipe) {
 
 RecipeStage read_stage(const YAML::Node& key, const YAML::Node& node, const RunOptions& o, int64_t seed) {
   const std::string name = yaml_text(key, o.recipe), place = yaml_place(key, o.recipe);
-  if (!node.IsMap() || !node["command"])
-    throw UsageError(place, "expected a mapping with a command for " + name);
-  const std::string command = yaml_text(node["command"], o.recipe);
-  RecipeStage stage{name, &stage_named(command, yaml_place(node["command"], o.recipe)), nullptr};
+  if (!node.IsMap()) throw UsageError(place, "expected a mapping with a command for " + name);
+  const YAML::Node base = node["<<"];  // YAML's merge key: another stage's options, before this one's own
+  const YAML::Node command = !node["command"] && base && base.IsMap() ? base["command"] : node["command"];
+  if (!command) throw UsageError(place, "expected a mapping with a command for " + name);
+  RecipeStage stage{name, &stage_named(yaml_text(command, o.recipe), yaml_place(command, o.recipe)), nullptr};
   stage.options = stage.stage->options();
   for (const Field& field : fields_of(*stage.options))
     if (field.name == "seed") set_field(field, std::to_string(seed), place);
-  apply_yaml(*stage.options, node, o.recipe, {"command"});
+  if (base) apply_yaml(*stage.options, base, o.recipe, {"command"});
+  apply_yaml(*stage.options, node, o.recipe, {"command", "<<"});
   apply_single_options(*stage.options, name, o);
   return stage;
 }

@@ -22,7 +22,8 @@ namespace {
 struct RewardTask {
   Model model;
   std::optional<Tokenizer> tokenizer;
-  bool labels = false;  // yes/no rows instead of rankings
+  bool labels = false;     // yes/no rows instead of rankings
+  double every_token = 0;  // share of a label's loss that is asked of all tokens
 };
 
 struct BatchMeasure {
@@ -49,12 +50,38 @@ PieceLoss comparison_loss(const Tensor& rewards, std::span<const Example* const>
           (better - worse).detach()};
 }
 
-PieceLoss labelled_loss(const Tensor& logits, std::span<const Example* const> piece, int64_t count) {
+Tensor labels_of(std::span<const Example* const> piece, const Tensor& like) {
   std::vector<float> values;
   for (const Example* example : piece) values.push_back(*example->label ? 1.0F : 0.0F);
-  const Tensor label = at::tensor(values).to(logits.scalar_type());
+  return at::tensor(values).to(like.scalar_type());
+}
+
+PieceLoss labelled_loss(const Tensor& logits, const Tensor& label, int64_t count) {
   const Tensor weight = at::full_like(label, 1.0 / static_cast<double>(count));
   return {label_loss(logits, label, weight), (logits * (2 * label - 1)).detach()};
+}
+
+// The label asked of every token, the later the more (Cobbe et al. 2021, section 4.2: verifiers that judge
+// every token of a solution learn longer before they overfit than those that judge its end).
+Tensor every_token_loss(const Role& role, const Tensor& hidden, const JudgedBatch& input, const Tensor& label,
+                        int64_t count) {
+  const TokenRows tokens = token_rows(input);
+  const Tensor weight = tokens.weight.to(label.scalar_type()) / static_cast<double>(count);
+  return label_loss(scalar_values(role, hidden, tokens.row), label.index_select(0, tokens.completion),
+                    weight);
+}
+
+PieceLoss piece_loss(const RewardTask& task, const Tensor& hidden, std::span<const Example* const> piece,
+                     const JudgedBatch& input, int64_t count) {
+  const Role role = role_of(task.model);
+  const Tensor rewards = scalar_values(role, hidden, input.last_rows);
+  if (!task.labels) return comparison_loss(rewards, piece, input, count);
+  const Tensor label = labels_of(piece, rewards);
+  PieceLoss result = labelled_loss(rewards, label, count);
+  if (task.every_token > 0)
+    result.loss = (1 - task.every_token) * result.loss +
+                  task.every_token * every_token_loss(role, hidden, input, label, count);
+  return result;
 }
 
 void add_piece(BatchMeasure& measured, const PieceLoss& piece) {
@@ -76,9 +103,7 @@ BatchMeasure batch_loss(const RewardTask& task, const std::vector<const Example*
       dropout = Dropout{keyed->rate, keyed->seed, keyed->step, std::move(input.documents)};
     const Tensor hidden =
         forest_hidden(*role.trunk, input.forest, role.precision, dropout ? &*dropout : nullptr);
-    const Tensor rewards = scalar_values(role, hidden, input.last_rows);
-    const PieceLoss piece =
-        task.labels ? labelled_loss(rewards, part, count) : comparison_loss(rewards, part, input, count);
+    const PieceLoss piece = piece_loss(task, hidden, part, input, count);
     if (piece.loss.requires_grad()) piece.loss.backward();
     add_piece(measured, piece);
     measured.tokens += input.forest.size();
@@ -162,7 +187,9 @@ void normalize(RewardTask& task, const RewardOptions& options, Json& summary) {
 }
 
 RewardTask open_task(const RewardOptions& options) {
-  RewardTask task{open_model(options.model, options.precision), load_tokenizer(options.model)};
+  RewardTask task{.model = open_model(options.model, options.precision),
+                  .tokenizer = load_tokenizer(options.model),
+                  .every_token = options.every_token};
   if (task.model.head.kind != HeadKind::scalar)
     task.model = with_scalar_head(task.model, static_cast<uint64_t>(options.seed));
   if (!task.model.head.pad_id) task.model.head.pad_id = choose_pad_id(task.model);
@@ -208,6 +235,10 @@ void RewardOptions::visit(OptionVisitor& v) {
     "Where the reward is read: at the last token, or before the end-of-text id, so that ending tells it "
     "nothing.",
     one_of({"last", "before_end"}));
+  v(&every_token, "every_token",
+    "Labels only: the share of the loss that asks the label of every token, the later the more; the rest "
+    "asks the last.",
+    within(0, 1));
   v(&center_on, "center_on", "Demonstrations whose mean reward becomes 0.", input());
 }
 
@@ -222,6 +253,8 @@ void train_reward(RewardOptions& options) {
   RewardTask reward = open_task(options);
   const ExampleSet data = open_judged(options.data, reward, options.max_length);
   reward.labels = holds_labels(data, options.data);
+  if (reward.every_token > 0 && !reward.labels)
+    throw UsageError("--every-token", "expected rows with labels, got rankings in " + options.data);
   ExampleSet validation;
   SupervisedTask task{"reward",
                       &reward.model,

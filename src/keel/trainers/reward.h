@@ -7,6 +7,7 @@ namespace keel {
 
 struct RewardOptions : SupervisedOptions {
   std::string center_on, normalization = "none", read_at = "last";
+  double every_token = 0;
 
   RewardOptions();
   void visit(OptionVisitor& visitor) override;

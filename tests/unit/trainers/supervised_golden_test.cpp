@@ -68,21 +68,56 @@ Tensor reward_loss(const Model& model, std::span<const Example* const> batch) {
                          weight);
 }
 
+std::vector<Example> labelled(const GoldenTensors& file, const std::string& step) {
+  std::vector<Example> examples;
+  const Tensor labels = file[step + "labels"];
+  for (const auto& row : unpack(file, step))
+    examples.push_back({.completions = {row}, .label = number(labels[std::ssize(examples)]) > 0.5});
+  return examples;
+}
+
+Tensor every_token_loss(const Model& model, std::span<const Example* const> batch, double share) {
+  const JudgedBatch input = judged_batch(batch);
+  const Tensor hidden = forest_hidden(model.decoder, input.forest, Precision::float32);
+  std::vector<double> values;
+  for (const Example* example : batch) values.push_back(*example->label ? 1 : 0);
+  const Tensor label = at::tensor(values, at::kDouble);
+  const Tensor last = scalar_values(role_of(model), hidden, input.last_rows);
+  const TokenRows tokens = token_rows(input);
+  const Tensor all = scalar_values(role_of(model), hidden, tokens.row);
+  const auto count = static_cast<double>(batch.size());
+  return (1 - share) * label_loss(last, label, at::full_like(label, 1 / count)) +
+         share *
+             label_loss(all, label.index_select(0, tokens.completion), tokens.weight.to(at::kDouble) / count);
+}
+
+std::vector<Example> examples_of(const std::string& name, const GoldenTensors& file,
+                                 const std::string& step) {
+  if (name.starts_with("reward")) return preferences(file, step);
+  return name.starts_with("labels") ? labelled(file, step) : demonstrations(file, step);
+}
+
+Tensor loss_of(const std::string& name, const Model& model, const GoldenTensors& file,
+               std::span<const Example* const> batch) {
+  if (name.starts_with("reward")) return reward_loss(model, batch);
+  return name.starts_with("labels") ? every_token_loss(model, batch, number(file["every_token"]))
+                                    : sft_loss(model, batch);
+}
+
 class SupervisedGolden : public testing::TestWithParam<std::string> {};
 
 TEST_P(SupervisedGolden, FiveStepsEqualTorch) {
   const GoldenTensors file(golden("train/" + GetParam() + ".safetensors"));
-  const bool reward = GetParam().starts_with("reward");
   Model model = load_model(golden("train/" + GetParam()), at::kDouble);
   set_trainable(model, true);
   AdamW optimizer(model.parameters(), {.weight_decay = number(file["weight_decay"])});
   const Schedule schedule{ScheduleKind::cosine, 2, 5, 0};
   for (int64_t s = 0; s < 5; ++s) {
     const std::string step = "step_" + std::to_string(s) + "_";
-    const auto examples = reward ? preferences(file, step) : demonstrations(file, step);
+    const auto examples = examples_of(GetParam(), file, step);
     std::vector<const Example*> batch;
     for (const Example& example : examples) batch.push_back(&example);
-    const Tensor loss = reward ? reward_loss(model, batch) : sft_loss(model, batch);
+    const Tensor loss = loss_of(GetParam(), model, file, batch);
     optimizer.zero_grad();
     loss.backward();
     EXPECT_NEAR(number(loss), number(file["loss"][s]), 1e-9) << s;
@@ -99,7 +134,8 @@ TEST_P(SupervisedGolden, FiveStepsEqualTorch) {
     EXPECT_LT(largest_difference(got[tensor.name], file["model." + tensor.name]), 1e-8) << tensor.name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, SupervisedGolden, testing::Values("sft_llama", "sft_gpt2", "reward_llama"),
+INSTANTIATE_TEST_SUITE_P(Models, SupervisedGolden,
+                         testing::Values("sft_llama", "sft_gpt2", "reward_llama", "labels_llama"),
                          [](const auto& model) { return model.param; });
 
 TEST(Schedule, MultipliersEqualTransformers) {
