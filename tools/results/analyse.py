@@ -6,6 +6,7 @@ import json
 import pathlib
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
 
 import plots
 import tables
@@ -109,6 +110,24 @@ def targets(arm):
     return [{"target": name, "measured": float(value), "met": bool(met)} for name, value, met in rows]
 
 
+def tuning(path):
+    """What each setting of the classifiers reached on validation reviews, from its logits."""
+    data = json.loads(gzip.decompress(path.read_bytes()))
+    labels, held_out = np.array(data["labels"]), np.array(data["held_out_labels"])
+    rows = []
+    for run in data["runs"]:
+        logits = np.array(run["logits"])
+        rows.append({"what": run["what"], "half": run["half"], "reviews": len(labels),
+                     "accuracy": accuracy(logits, labels), "auc": float(roc_auc_score(labels, logits))})
+        if "held_out" in run:
+            rows[-1]["held_out"] = accuracy(np.array(run["held_out"]), held_out)
+    return rows
+
+
+def accuracy(logits, labels):
+    return float(((logits > 0) == (labels == 1)).mean())
+
+
 def control_checks(arms):
     """The controls that have been run, each with what must hold of every judge."""
     rules = {"permuted": ("gains at most 3 points", lambda gain, kl: gain <= 0.03),
@@ -131,7 +150,7 @@ def analyse(raw):
               "sft": {judge: bootstrap(np.mean([sft_per_prompt(s, judge, 1) for s in seeds], axis=0))
                       for judge in JUDGES},
               "arms": list(arms.values()), "best_of": best_of_curve(seeds),
-              "controls": control_checks(arms)}
+              "controls": control_checks(arms), "tuning": tuning(raw / "tuning.json.gz")}
     if "beta-0.1" in arms:
         result["targets"] = targets(arms["beta-0.1"])
     return result, seeds

@@ -60,6 +60,12 @@ def controls(result):
                    yes(c["passed"])] for c in result["controls"]])
 
 
+def tuning(result):
+    return table(["setting", "half", "accuracy", "AUC", "held-out"],
+                 [[t["what"], t["half"], f"{100 * t['accuracy']:.1f} %", f"{t['auc']:.3f}",
+                   f"{100 * t['held_out']:.1f} %" if "held_out" in t else ""] for t in result["tuning"]])
+
+
 def examples(seeds):
     """The kept samples of the first seed: chosen by position, not by score."""
     quoted = lambda e: f"- *{e['prompt']}*{e['completion']}".replace("\n", " ")
@@ -73,7 +79,7 @@ def examples(seeds):
 def write(page, result, seeds):
     text = page.read_text(encoding="utf-8")
     made = {"gates": gates(result), "targets": targets(result), "arms": arms(result), "best-of": best_of(result),
-            "controls": controls(result), "examples": examples(seeds)}
+            "controls": controls(result), "tuning": tuning(result), "examples": examples(seeds)}
     for name, content in made.items():
         pattern = rf"(<!-- {name} -->\n).*?\n?(<!-- end -->)"
         text, count = re.subn(pattern, lambda m: m[1] + content + "\n" + m[2], text, flags=re.S)
