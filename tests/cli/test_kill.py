@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 
+import numpy as np
 import pytest
 from program import (
     MODELS,
@@ -24,6 +25,7 @@ from program import (
     surroundings,
     write_rows,
 )
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 pytestmark = needs_program
 
@@ -129,12 +131,28 @@ def metrics(folder):
     return rows
 
 
+def assert_events_are_the_metrics(folder):
+    """What TensorBoard reads: every number of every row once, under its step, in order of time."""
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    wanted = [
+        (row["step"], {k: float(np.float32(v)) for k, v in row.items() if k != "step" and v is not None}) for row in rows
+    ]
+    first, *events = EventFileLoader(str(folder / "events.out.tfevents.keel")).Load()
+    assert first.file_version == "brain.Event:2"
+    # The loader gives a simple value as a tensor.
+    assert [(e.step, {v.tag: v.tensor.float_val[0] for v in e.summary.value}) for e in events] == wanted
+    times = [event.wall_time for event in events]
+    assert times == sorted(times) and abs(times[-1] - time.time()) < 3600
+
+
 def assert_equal_to_undisturbed(stage, options, tmp_path):
     """Runs the command once more to its end and compares."""
     keel(stage, **options)
     ours, wanted = options["output"], tmp_path / "undisturbed"
     assert contents(ours / "final") == contents(wanted / "final")
     assert metrics(ours) == metrics(wanted)
+    assert_events_are_the_metrics(ours)
+    assert_events_are_the_metrics(wanted)
     assert [row["step"] for row in metrics(ours)] == list(range(1, options["steps"] + 1))
     if stage == "ppo":
         assert (ours / "samples.jsonl").read_bytes() == (wanted / "samples.jsonl").read_bytes()

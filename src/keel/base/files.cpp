@@ -201,6 +201,10 @@ void AppendFile::line(std::string_view text) {
   write_all(descriptor_, std::string(text) + "\n", path_);
 }
 
+void AppendFile::bytes(std::string_view record) {
+  write_all(descriptor_, record, path_);
+}
+
 void AppendFile::sync() {
   if (::fsync(descriptor_) != 0) fail_with_errno(path_, "cannot sync");
 }

@@ -57,7 +57,7 @@ class AtomicFolder {
   bool committed_ = false;
 };
 
-/// A file to which whole lines are added; each line is given to the kernel in one write.
+/// A file to which whole lines or records are added, each given to the kernel in one write.
 class AppendFile {
  public:
   /// Opens `path` (made when missing) for appending.
@@ -66,6 +66,7 @@ class AppendFile {
   AppendFile(const AppendFile&) = delete;
   AppendFile& operator=(const AppendFile&) = delete;
   void line(std::string_view text);
+  void bytes(std::string_view record);
   void sync();
 
  private:

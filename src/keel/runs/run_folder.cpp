@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cmath>
 
 #include "keel/base/error.h"
+#include "keel/runs/tensorboard.h"
 
 namespace keel {
 namespace {
@@ -58,16 +60,37 @@ std::vector<int64_t> checkpoint_steps(const fs::path& folder) {
   return steps;
 }
 
-// Keeps the whole rows up to `step`. A line cut by a kill is dropped.
-void keep_rows(const fs::path& path, int64_t step) {
-  if (!fs::exists(path)) return;
+constexpr const char* kMetrics = "metrics.jsonl";
+constexpr const char* kSamples = "samples.jsonl";
+constexpr const char* kEvents = "events.out.tfevents.keel";  // TensorBoard looks for "tfevents"
+
+double seconds_since_1970() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+// Keeps the whole rows up to `step`, and returns them. A line cut by a kill is dropped.
+std::vector<Json> keep_rows(const fs::path& path, int64_t step) {
+  std::vector<Json> rows;
+  if (!fs::exists(path)) return rows;
   std::string kept;
   for_each_line(path, [&](std::string_view text, int64_t) {
-    const Json row = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-    if (row.is_object() && row.contains("step") && row["step"].get<int64_t>() <= step)
-      kept += std::string(text) + "\n";
+    Json row = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+    if (!row.is_object() || !row.contains("step") || row["step"].get<int64_t>() > step) return;
+    kept += std::string(text) + "\n";
+    rows.push_back(std::move(row));
   });
   write_file_atomically(path, kept);
+  return rows;
+}
+
+// The events of kept rows, as if the time between the runs had not been.
+std::string events_of(const std::vector<Json>& rows) {
+  const auto seconds = [](const Json& row) { return json_get(row, "seconds", 0.0, kMetrics); };
+  double time = seconds_since_1970();
+  for (const Json& row : rows) time -= seconds(row);
+  std::string events = event_file_start(time);
+  for (const Json& row : rows) events += event_record(row, time += seconds(row));
+  return events;
 }
 
 Json finite_or_null(Json value) {
@@ -114,22 +137,32 @@ fs::path RunFolder::checkpoint(int64_t step) const {
 
 void RunFolder::rewind(int64_t step) {
   metrics_.reset();
+  events_.reset();
   samples_.reset();
-  keep_rows(path_ / "metrics.jsonl", step);
-  keep_rows(path_ / "samples.jsonl", step);
+  const std::vector<Json> rows = keep_rows(path_ / kMetrics, step);
+  if (!rows.empty() || fs::exists(path_ / kEvents)) write_file_atomically(path_ / kEvents, events_of(rows));
+  keep_rows(path_ / kSamples, step);
 }
 
 void RunFolder::log(int64_t step, Json metrics) {
   Json row = {{"step", step}};
   for (const auto& [name, value] : metrics.items()) row[name] = finite_or_null(value);
-  if (!metrics_) metrics_.emplace(path_ / "metrics.jsonl");
+  if (!metrics_) metrics_.emplace(path_ / kMetrics);
+  if (!events_) open_events();
   metrics_->line(json_text(row));
+  events_->bytes(event_record(row, seconds_since_1970()));
+}
+
+void RunFolder::open_events() {
+  const bool is_new = !fs::exists(path_ / kEvents);
+  events_.emplace(path_ / kEvents);
+  if (is_new) events_->bytes(event_file_start(seconds_since_1970()));
 }
 
 void RunFolder::sample(int64_t step, Json row) {
   Json line = {{"step", step}};
   line.update(row);
-  if (!samples_) samples_.emplace(path_ / "samples.jsonl");
+  if (!samples_) samples_.emplace(path_ / kSamples);
   samples_->line(json_text(line));
 }
 

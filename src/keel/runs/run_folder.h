@@ -1,6 +1,7 @@
-// A run is a folder: manifest.json, metrics.jsonl, samples.jsonl, checkpoints/step-N/, final/. Started again
-// with the same command it goes on from its last checkpoint, or says that it is done; killed at any moment it
-// loses at most the steps since that checkpoint, and ends with the same bits.
+// A run is a folder: manifest.json, metrics.jsonl and the same as TensorBoard's events, samples.jsonl,
+// checkpoints/step-N/, final/. Started again with the same command it goes on from its last checkpoint, or
+// says that it is done; killed at any moment it loses at most the steps since that checkpoint, and ends with
+// the same bits.
 #pragma once
 
 #include <filesystem>
@@ -36,9 +37,9 @@ class RunFolder {
   std::filesystem::path final_folder() const { return path_ / "final"; }
   const std::filesystem::path& path() const { return path_; }
 
-  /// Drops rows of metrics and samples that are beyond a checkpoint. Call once before going on.
+  /// Drops rows of metrics, events and samples that are beyond a checkpoint. Call once before going on.
   void rewind(int64_t step);
-  /// A row of metrics.jsonl; "step" comes first. A value that is not finite is written as null.
+  /// A row of metrics.jsonl and an event; "step" comes first. A value that is not finite is written as null.
   void log(int64_t step, Json metrics);
   /// A row of samples.jsonl.
   void sample(int64_t step, Json row);
@@ -51,8 +52,10 @@ class RunFolder {
   void finish(const std::function<void(const std::filesystem::path&)>& write);
 
  private:
+  void open_events();
+
   std::filesystem::path path_;
-  std::optional<AppendFile> metrics_, samples_;
+  std::optional<AppendFile> metrics_, events_, samples_;
 };
 
 }  // namespace keel

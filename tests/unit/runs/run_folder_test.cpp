@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "keel/base/error.h"
+#include "keel/runs/tensorboard.h"
 #include "test_data.h"
 
 namespace keel {
@@ -54,6 +55,9 @@ TEST(RunFolder, RewindDropsRowsBeyondTheCheckpointAndCutLines) {
   again.rewind(2);
   EXPECT_EQ(read_file(path / "metrics.jsonl"), "{\"step\":1,\"loss\":0.5}\n{\"step\":2,\"loss\":null}\n");
   EXPECT_EQ(read_file(path / "samples.jsonl"), "");
+  const size_t events = event_file_start(0).size() + event_record({{"step", 1}, {"loss", 0.5}}, 0).size() +
+                        event_record({{"step", 2}, {"loss", nullptr}}, 0).size();
+  EXPECT_EQ(read_file(path / "events.out.tfevents.keel").size(), events);
 }
 
 TEST(RunFolder, OldCheckpointsAndAtTheEndAllOfThemAreRemoved) {
