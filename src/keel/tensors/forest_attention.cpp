@@ -102,7 +102,9 @@ struct InOnePass : Function<InOnePass> {
   static Tensor forward(AutogradContext* context, const Tensor& q, const Tensor& k, const Tensor& v,
                         std::vector<Segment> segments, double scale) {
     at::NoGradGuard no_grad;
-    Tensor out = at::empty_like(q), lse = at::empty({q.size(0), q.size(1)}, q.options());
+    Tensor out = at::empty_like(q);
+    Tensor lse = at::empty({q.size(0), q.size(1)},
+                           q.options().dtype(q.scalar_type() == at::kDouble ? at::kDouble : at::kFloat));
     forest_attention_forward_cpu(q, k, v, segments, scale, out, lse);
     context->save_for_backward({q, k, v, out, lse});
     context->saved_data["scale"] = scale;
@@ -147,7 +149,9 @@ Tensor forest_attention_by_pieces(const Tensor& q, const Tensor& k, const Tensor
 
 Tensor forest_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                         const std::vector<Segment>& segments, double scale) {
-  const bool own_kernel = q.is_cpu() && (q.scalar_type() == at::kFloat || q.scalar_type() == at::kDouble);
+  const at::ScalarType type = q.scalar_type();
+  const bool own_kernel =
+      q.is_cpu() && (type == at::kFloat || type == at::kDouble || type == at::kBFloat16);
   if (!own_kernel) return forest_attention_by_pieces(q, k, v, segments, scale);
   check_arguments(q, k, v, segments);
   return InOnePass::apply(q.contiguous(), k.contiguous(), v.contiguous(), segments, scale);

@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "keel/tensors/forest_attention_blocks.h"
 #include "keel/tensors/simd.h"
 
 namespace keel {
@@ -114,14 +115,8 @@ KEEL_INLINE void row_backward_body(const RowBackward<T>& r) {
   add_outer(r.dkeys, r.score_grads, r.q, r.count, r.d);
 }
 
-KEEL_DISPATCHED float row_forward(const RowForward<float>& row) {
-  return row_forward_body(row);
-}
 KEEL_DISPATCHED double row_forward(const RowForward<double>& row) {
   return row_forward_body(row);
-}
-KEEL_DISPATCHED void row_backward(const RowBackward<float>& row) {
-  row_backward_body(row);
 }
 KEEL_DISPATCHED void row_backward(const RowBackward<double>& row) {
   row_backward_body(row);
@@ -249,28 +244,45 @@ void for_each_tree(const std::vector<Segment>& segments, int64_t kv_heads, const
   });
 }
 
-template <class T>
-void forward_as(const Tensor& q, const Tensor& k, const Tensor& v, const std::vector<Segment>& segments,
-                double scale, Tensor& out, Tensor& lse) {
-  const Forward<T> work{q.const_data_ptr<T>(), k.const_data_ptr<T>(), v.const_data_ptr<T>(),
-                        out.data_ptr<T>(),     lse.data_ptr<T>(),     {q.size(1), k.size(1), q.size(2)},
-                        static_cast<T>(scale)};
-  for_each_tree(segments, k.size(1),
-                [&](size_t index, int64_t head) { work.segment(segments, index, head); });
+AttentionShape shape_of(const Tensor& q, const Tensor& k, double scale) {
+  const int64_t d = q.size(2), wide = q.size(1) * d, narrow = k.size(1) * d;
+  return {q.size(1), k.size(1), d, wide, narrow, narrow, wide, scale};
+}
+
+void forward_rows(const Tensor& q, const Tensor& k, const Tensor& v, const std::vector<Segment>& segments,
+                  double scale, Tensor& out, Tensor& lse) {
+  const Forward<double> work{q.const_data_ptr<double>(), k.const_data_ptr<double>(), v.const_data_ptr<double>(),
+                             out.data_ptr<double>(),     lse.data_ptr<double>(),     {q.size(1), k.size(1), q.size(2)},
+                             scale};
+  for_each_tree(segments, k.size(1), [&](size_t index, int64_t head) { work.segment(segments, index, head); });
 }
 
 template <class T>
-void backward_as(const Tensor& q, const Tensor& k, const Tensor& v, const std::vector<Segment>& segments,
-                 double scale, const Tensor& out, const Tensor& lse, const Tensor& grad, Tensor& dq,
-                 Tensor& dk, Tensor& dv) {
-  const Backward<T> work{q.const_data_ptr<T>(),   k.const_data_ptr<T>(),
-                         v.const_data_ptr<T>(),   out.const_data_ptr<T>(),
-                         lse.const_data_ptr<T>(), grad.const_data_ptr<T>(),
-                         dq.data_ptr<T>(),        dk.data_ptr<T>(),
-                         dv.data_ptr<T>(),        {q.size(1), k.size(1), q.size(2)},
-                         static_cast<T>(scale)};
-  for_each_tree(segments, k.size(1),
-                [&](size_t index, int64_t head) { work.segment(segments, index, head); });
+void forward_blocks(const Tensor& q, const Tensor& k, const Tensor& v, const std::vector<Segment>& segments,
+                    double scale, Tensor& out, Tensor& lse) {
+  forest_attention_forward_blocks<T>(shape_of(q, k, scale), segments, q.const_data_ptr<T>(), k.const_data_ptr<T>(),
+                                     v.const_data_ptr<T>(), out.data_ptr<T>(), lse.data_ptr<float>());
+}
+
+void backward_rows(const Tensor& q, const Tensor& k, const Tensor& v, const std::vector<Segment>& segments,
+                   double scale, const Tensor& out, const Tensor& lse, const Tensor& grad, Tensor& dq, Tensor& dk,
+                   Tensor& dv) {
+  const Backward<double> work{q.const_data_ptr<double>(),   k.const_data_ptr<double>(),
+                              v.const_data_ptr<double>(),   out.const_data_ptr<double>(),
+                              lse.const_data_ptr<double>(), grad.const_data_ptr<double>(),
+                              dq.data_ptr<double>(),        dk.data_ptr<double>(),
+                              dv.data_ptr<double>(),        {q.size(1), k.size(1), q.size(2)},
+                              scale};
+  for_each_tree(segments, k.size(1), [&](size_t index, int64_t head) { work.segment(segments, index, head); });
+}
+
+template <class T>
+void backward_blocks(const Tensor& q, const Tensor& k, const Tensor& v, const std::vector<Segment>& segments,
+                     double scale, const Tensor& out, const Tensor& lse, const Tensor& grad, Tensor& dq, Tensor& dk,
+                     Tensor& dv) {
+  forest_attention_backward_blocks<T>(shape_of(q, k, scale), segments, q.const_data_ptr<T>(), k.const_data_ptr<T>(),
+                                      v.const_data_ptr<T>(), out.const_data_ptr<T>(), lse.const_data_ptr<float>(),
+                                      grad.const_data_ptr<T>(), dq.data_ptr<T>(), dk.data_ptr<T>(), dv.data_ptr<T>());
 }
 
 }  // namespace
@@ -278,7 +290,10 @@ void backward_as(const Tensor& q, const Tensor& k, const Tensor& v, const std::v
 void forest_attention_forward_cpu(const Tensor& q, const Tensor& k, const Tensor& v,
                                   const std::vector<Segment>& segments, double scale, Tensor& out,
                                   Tensor& lse) {
-  const auto run = q.scalar_type() == at::kDouble ? forward_as<double> : forward_as<float>;
+  const auto type = q.scalar_type();
+  const auto run = type == at::kDouble  ? &forward_rows
+                   : type == at::kFloat ? &forward_blocks<float>
+                                        : &forward_blocks<at::BFloat16>;
   run(q, k, v, segments, scale, out, lse);
 }
 
@@ -286,7 +301,10 @@ void forest_attention_backward_cpu(const Tensor& q, const Tensor& k, const Tenso
                                    const std::vector<Segment>& segments, double scale, const Tensor& out,
                                    const Tensor& lse, const Tensor& grad, Tensor& dq, Tensor& dk,
                                    Tensor& dv) {
-  const auto run = q.scalar_type() == at::kDouble ? backward_as<double> : backward_as<float>;
+  const auto type = q.scalar_type();
+  const auto run = type == at::kDouble  ? &backward_rows
+                   : type == at::kFloat ? &backward_blocks<float>
+                                        : &backward_blocks<at::BFloat16>;
   run(q, k, v, segments, scale, out, lse, grad, dq, dk, dv);
 }
 
