@@ -23,19 +23,6 @@ int64_t product_rows(int64_t rows) {
   return rounded_up(rows, 16);
 }
 
-KEEL_INLINE void store(float* to, float value) {
-  *to = value;
-}
-KEEL_INLINE void store(c10::BFloat16* to, float value) {
-  to->x = float_to_bfloat16(value);
-}
-KEEL_INLINE float load(const float* from) {
-  return *from;
-}
-KEEL_INLINE float load(const c10::BFloat16* from) {
-  return bfloat16_to_float(from->x);
-}
-
 // One block of scores on its way to probabilities.
 template <class T>
 struct SoftmaxBlock {
@@ -64,7 +51,7 @@ KEEL_INLINE void softmax_block_body(const SoftmaxBlock<T>& b) {
     for (int64_t j = 0; j < kBlock; ++j) {
       const float weight = j < limit ? vector_exp(x[j] - highest) : 0.0F;
       sum += weight;
-      store(weights + j, weight);
+      store_float(weights + j, weight);
     }
     if (!b.first) {
       const float factor = std::exp(b.highest[r] - highest);
@@ -105,8 +92,8 @@ KEEL_INLINE void gradient_block_body(const GradientBlock<T>& b) {
 #pragma omp simd
     for (int64_t j = 0; j < kBlock; ++j) {
       const float p = j >= first_query ? vector_exp(b.scores[at + j] * b.scale - b.lse[j]) : 0.0F;
-      store(b.weights + at + j, p);
-      store(b.dscores + at + j, b.scale * p * (b.dweights[at + j] - b.along[j]));
+      store_float(b.weights + at + j, p);
+      store_float(b.dscores + at + j, b.scale * p * (b.dweights[at + j] - b.along[j]));
     }
   }
 }
@@ -265,7 +252,7 @@ struct ForwardWork : Work<T> {
       for (int64_t r = 0; r < rows; ++r) {
         T* to = out + (row + r) * s.out_stride + head * s.head_size;
         const float inverse = 1 / sum[static_cast<size_t>(r)];
-        for (int64_t c = 0; c < s.head_size; ++c) store(to + c, sums[static_cast<size_t>(r * width + c)] * inverse);
+        for (int64_t c = 0; c < s.head_size; ++c) store_float(to + c, sums[static_cast<size_t>(r * width + c)] * inverse);
         lse[(row + r) * s.heads + head] = highest[static_cast<size_t>(r)] + std::log(sum[static_cast<size_t>(r)]);
       }
     });
@@ -285,14 +272,14 @@ struct BackwardWork : Work<T> {
       const int64_t at = (row + r) * s.out_stride + head * s.head_size;
       along[r] = 0;
       row_lse[r] = r < rows ? lse[(row + r) * s.heads + head] : kNever;
-      for (int64_t c = 0; r < rows && c < s.head_size; ++c) along[r] += load(out + at + c) * load(grad + at + c);
+      for (int64_t c = 0; r < rows && c < s.head_size; ++c) along[r] += load_float(out + at + c) * load_float(grad + at + c);
     }
   }
 
   void write(const std::vector<float>& sums, int64_t first, int64_t rows, int64_t width, T* to, int64_t stride) const {
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t c = 0; c < this->shape.head_size; ++c)
-        store(to + r * stride + c, sums[static_cast<size_t>((first + r) * width + c)]);
+        store_float(to + r * stride + c, sums[static_cast<size_t>((first + r) * width + c)]);
   }
 
   void tree(const Tree& tree, int64_t kv_head) const {
