@@ -77,7 +77,7 @@ Decoder::Decoder(DecoderConfig config, std::vector<Parameter> parameters)
   }
 }
 
-Decoder::Linear Decoder::take(const std::string& name) const {
+Linear Decoder::take(const std::string& name) const {
   Linear linear;
   for (const Parameter& parameter : parameters_) {
     if (parameter.name == name + ".weight") linear.weight = parameter.value;
@@ -142,13 +142,25 @@ Tensor Decoder::forward(const Tensor& tokens, const Tensor& positions, Attend& a
   const auto drop = [&](const Tensor& x, int64_t site) {
     return dropout == nullptr || dropout->rate == 0 ? x : apply_dropout(x, *dropout, positions, site);
   };
-  Tensor x = at::embedding(embedding(), tokens);
-  if (learned_positions_.defined()) x = x + at::embedding(learned_positions_, positions);
-  x = drop(x, 0);
+  Tensor x = drop(embed(tokens, positions), 0);
   for (int64_t layer = 0; layer < config_.layers; ++layer) {
     x = x + drop(attention(layer, x, positions, attend, precision), 2 * layer + 1);
     x = x + drop(mlp(layer, x, precision), 2 * layer + 2);
   }
+  return normalize(x, norm_);
+}
+
+Tensor Decoder::embed(const Tensor& tokens, const Tensor& positions) const {
+  const Tensor x = at::embedding(embedding(), tokens);
+  return learned_positions_.defined() ? x + at::embedding(learned_positions_, positions) : x;
+}
+
+Tensor Decoder::forward_fused(const Forest& forest, Precision precision) const {
+  check_inputs(forest.tokens, forest.positions);
+  const auto pass = std::make_shared<const BlockPass>(
+      BlockPass{config_, forest.segments, forest.positions.contiguous(), cos_, sin_, precision});
+  Tensor x = embed(forest.tokens, forest.positions);
+  for (const Block& block : blocks_) x = fused_block(pass, block, x);
   return normalize(x, norm_);
 }
 
@@ -161,6 +173,9 @@ Tensor ForestAttend::operator()(int64_t, const Tensor& q, const Tensor& k, const
 
 Tensor forest_hidden(const Decoder& decoder, const Forest& forest, Precision precision,
                      const Dropout* dropout) {
+  const bool drops = dropout != nullptr && dropout->rate > 0;
+  if (!drops && can_fuse(decoder.config(), decoder.embedding()))
+    return decoder.forward_fused(forest, precision);
   ForestAttend attend(forest.segments, decoder.config().head_size);
   return decoder.forward(forest.tokens, forest.positions, attend, precision, dropout);
 }

@@ -5,6 +5,7 @@
 
 #include "keel/models/decoder_config.h"
 #include "keel/models/families.h"
+#include "keel/models/fused_block.h"
 #include "keel/tensors/forest.h"
 #include "keel/tensors/parameter.h"
 #include "keel/tensors/precision.h"
@@ -41,20 +42,17 @@ class Decoder {
   Tensor forward(const Tensor& tokens, const Tensor& positions, Attend& attend, Precision precision,
                  const Dropout* dropout = nullptr) const;
 
- private:
-  struct Linear {
-    Tensor weight, bias;
-  };
-  struct Block {
-    Linear attention_norm, qkv, attention_out, mlp_norm, up, down;
-  };
+  /// The same over a whole forest, a node of autograd a block (fused_block.h). Errors: as forward.
+  Tensor forward_fused(const Forest& forest, Precision precision) const;
 
+ private:
   Linear take(const std::string& name) const;
   Tensor normalize(const Tensor& x, const Linear& norm) const;
   Tensor attention(int64_t layer, const Tensor& x, const Tensor& positions, Attend& attend,
                    Precision precision) const;
   Tensor mlp(int64_t layer, const Tensor& x, Precision precision) const;
   Tensor rotate(const Tensor& x, const Tensor& positions) const;
+  Tensor embed(const Tensor& tokens, const Tensor& positions) const;
   void check_inputs(const Tensor& tokens, const Tensor& positions) const;
 
   DecoderConfig config_;

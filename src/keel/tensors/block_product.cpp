@@ -24,7 +24,8 @@ KEEL_DISPATCHED void multiply(const ProductShape& s, const float* a, const float
   }
 }
 
-KEEL_DISPATCHED void multiply(const ProductShape& s, const BFloat16* a, const BFloat16* b, float* c, bool add) {
+KEEL_DISPATCHED void multiply(const ProductShape& s, const BFloat16* a, const BFloat16* b, float* c,
+                              bool add) {
   for (int64_t i = 0; i < s.m; ++i) {
     float* row = c + i * s.ldc;
     if (!add) std::memset(row, 0, static_cast<size_t>(s.n) * sizeof(float));

@@ -66,8 +66,8 @@ struct NormRowBack {
   float inverse, mean;
 };
 
-// With z the normed row before its weight and g = dnormed · weight: d = inverse (g - mean(g) - z mean(g z)), without
-// mean(g) for RMSNorm.
+// With z the normed row before its weight and g = dnormed · weight: d = inverse (g - mean(g) - z mean(g z)),
+// without mean(g) for RMSNorm.
 template <class T>
 KEEL_INLINE void norm_row_back_body(const NormRowBack<T>& n) {
   float along = 0, total = 0;
@@ -88,8 +88,10 @@ KEEL_INLINE void norm_row_back_body(const NormRowBack<T>& n) {
   for (int64_t c = 0; c < n.width; ++c) {
     const float z = (n.sum[c] - n.mean) * n.inverse;
     n.dsum[c] += n.inverse * (load_float(n.dnormed + c) * n.weight[c] - total - z * along);
-    store_float(n.dadded + c, n.dsum[c]);
   }
+  if (n.dadded != nullptr)
+#pragma omp simd
+    for (int64_t c = 0; c < n.width; ++c) store_float(n.dadded + c, n.dsum[c]);
 }
 
 template <class T>
@@ -104,7 +106,8 @@ template <class T>
 KEEL_INLINE void rotary_head_body(const RotaryHead<T>& r) {
 #pragma omp simd
   for (int64_t i = 0; i < r.half; ++i) {
-    const float first = load_float(r.x + i), second = load_float(r.x + r.half + i), sine = r.sign * r.sines[i];
+    const float first = load_float(r.x + i), second = load_float(r.x + r.half + i),
+                sine = r.sign * r.sines[i];
     store_float(r.x + i, first * r.cosines[i] - second * sine);
     store_float(r.x + r.half + i, second * r.cosines[i] + first * sine);
   }
@@ -181,8 +184,9 @@ void norm_forward(const NormShape& s, const float* x, const T* added, float* sum
   for_each_task(s.rows, [&](int64_t, int64_t first, int64_t last) {
     for (int64_t r = first; r < last; ++r) {
       const int64_t at = r * s.width;
-      NormRow<T> row{s.kind,   s.width,  s.epsilon, s.weight, s.bias, x + at, added != nullptr ? added + at : nullptr,
-                     sum + at, normed + at, 0, 0};
+      NormRow<T> row{
+          s.kind,   s.width,     s.epsilon, s.weight, s.bias, x + at, added != nullptr ? added + at : nullptr,
+          sum + at, normed + at, 0,         0};
       norm_row(row);
       inverse[r] = row.inverse;
       if (mean != nullptr) mean[r] = row.mean;
@@ -191,16 +195,18 @@ void norm_forward(const NormShape& s, const float* x, const T* added, float* sum
 }
 
 template <class T>
-void norm_backward(const NormShape& s, const float* sum, const float* inverse, const float* mean, const T* dnormed,
-                   float* dsum, T* dadded, float* dweight, float* dbias) {
+void norm_backward(const NormShape& s, const float* sum, const float* inverse, const float* mean,
+                   const T* dnormed, float* dsum, T* dadded, float* dweight, float* dbias) {
   const int64_t tasks = (s.rows + kRowsOfTask - 1) / kRowsOfTask;
   std::vector<float> partial(static_cast<size_t>(2 * tasks * s.width));  // dweight and dbias of each task
   for_each_task(s.rows, [&](int64_t task, int64_t first, int64_t last) {
     float* own = partial.data() + 2 * task * s.width;
     for (int64_t r = first; r < last; ++r) {
       const int64_t at = r * s.width;
-      norm_row_back({s.kind, s.width, s.weight, sum + at, dnormed + at, dsum + at, dadded + at, own,
-                     dbias != nullptr ? own + s.width : nullptr, inverse[r], mean != nullptr ? mean[r] : 0.0F});
+      norm_row_back({s.kind, s.width, s.weight, sum + at, dnormed + at, dsum + at,
+                     dadded != nullptr ? dadded + at : nullptr, own,
+                     dbias != nullptr ? own + s.width : nullptr, inverse[r],
+                     mean != nullptr ? mean[r] : 0.0F});
     }
   });
   for (int64_t task = 0; task < tasks; ++task)
@@ -238,12 +244,12 @@ void gated_silu_backward(int64_t rows, int64_t width, const T* gate_up, const T*
   });
 }
 
-#define KEEL_FORMATS(T)                                                                                              \
-  template void norm_forward(const NormShape&, const float*, const T*, float*, T*, float*, float*);                  \
-  template void norm_backward(const NormShape&, const float*, const float*, const float*, const T*, float*, T*,      \
-                              float*, float*);                                                                       \
-  template void rotate_in_place(const RotaryShape&, T*, bool);                                                       \
-  template void gated_silu_forward(int64_t, int64_t, const T*, T*);                                                  \
+#define KEEL_FORMATS(T)                                                                                     \
+  template void norm_forward(const NormShape&, const float*, const T*, float*, T*, float*, float*);         \
+  template void norm_backward(const NormShape&, const float*, const float*, const float*, const T*, float*, \
+                              T*, float*, float*);                                                          \
+  template void rotate_in_place(const RotaryShape&, T*, bool);                                              \
+  template void gated_silu_forward(int64_t, int64_t, const T*, T*);                                         \
   template void gated_silu_backward(int64_t, int64_t, const T*, const T*, T*);
 KEEL_FORMATS(float)
 KEEL_FORMATS(BFloat16)

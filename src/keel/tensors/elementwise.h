@@ -1,8 +1,10 @@
-// What stands between the matrix products of a block, each one pass over memory: norms with the residual sum before
-// them, rotary positions, gated activations. Raw pointers, so that nothing is allocated or dispatched on the way.
+// What stands between the matrix products of a block, each one pass over memory: norms with the residual sum
+// before them, rotary positions, gated activations. Raw pointers, so that nothing is allocated or dispatched
+// on the way.
 //
-// T is the format of what products read and write (float or c10::BFloat16); the residual stream, statistics and the
-// gradients of norm weights are float32. The plain statements are ATen's operators, which the tests compare with.
+// T is the format of what products read and write (float or c10::BFloat16); the residual stream, statistics
+// and the gradients of norm weights are float32. The plain statements are ATen's operators, which the tests
+// compare with.
 #pragma once
 
 #include <c10/util/BFloat16.h>
@@ -21,14 +23,15 @@ struct NormShape {
   const float *weight = nullptr, *bias = nullptr;
 };
 
-/// sum = x + added (added null: sum = x, and may be x itself); normed = norm(sum) · weight (+ bias). Kept for the way
-/// back: inverse (rows), 1 / root of the mean square or of the variance, and mean (rows; LayerNorm only).
+/// sum = x + added (added null: sum = x, and may be x itself); normed = norm(sum) · weight (+ bias). Kept for
+/// the way back: inverse (rows), 1 / root of the mean square or of the variance, and mean (rows; LayerNorm
+/// only).
 template <class T>
-void norm_forward(const NormShape& shape, const float* x, const T* added, float* sum, T* normed, float* inverse,
-                  float* mean);
+void norm_forward(const NormShape& shape, const float* x, const T* added, float* sum, T* normed,
+                  float* inverse, float* mean);
 
-/// dsum += gradient of the norm at `sum`, and dadded = dsum in T. dweight, dbias: (width) are added to, in an order
-/// that the number of threads does not change.
+/// dsum += gradient of the norm at `sum`, and dadded (or null) = dsum in T. dweight, dbias: (width) are added
+/// to, in an order that the number of threads does not change.
 template <class T>
 void norm_backward(const NormShape& shape, const float* sum, const float* inverse, const float* mean,
                    const T* dnormed, float* dsum, T* dadded, float* dweight, float* dbias);
@@ -36,15 +39,17 @@ void norm_backward(const NormShape& shape, const float* sum, const float* invers
 /// Heads side by side in a token, `stride` elements from one token to the next.
 struct RotaryShape {
   int64_t rows = 0, stride = 0, heads = 0, head_size = 0;
-  const int64_t* positions = nullptr;            // (rows)
+  const int64_t* positions = nullptr;                // (rows)
   const float *cosines = nullptr, *sines = nullptr;  // (positions, head_size / 2)
 };
 
-/// Turns the two halves of each head together, in place (Su et al. 2021, equation 34); backwards with `inverse`.
+/// Turns the two halves of each head together, in place (Su et al. 2021, equation 34); backwards with
+/// `inverse`.
 template <class T>
 void rotate_in_place(const RotaryShape& shape, T* x, bool inverse);
 
-/// inner = silu(gate) · up, with gate and up the two halves of each row of gate_up (rows, 2 width) (Shazeer 2020).
+/// inner = silu(gate) · up, with gate and up the two halves of each row of gate_up (rows, 2 width) (Shazeer
+/// 2020).
 template <class T>
 void gated_silu_forward(int64_t rows, int64_t width, const T* gate_up, T* inner);
 template <class T>

@@ -150,8 +150,7 @@ Tensor forest_attention_by_pieces(const Tensor& q, const Tensor& k, const Tensor
 Tensor forest_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                         const std::vector<Segment>& segments, double scale) {
   const at::ScalarType type = q.scalar_type();
-  const bool own_kernel =
-      q.is_cpu() && (type == at::kFloat || type == at::kDouble || type == at::kBFloat16);
+  const bool own_kernel = q.is_cpu() && (type == at::kFloat || type == at::kDouble || type == at::kBFloat16);
   if (!own_kernel) return forest_attention_by_pieces(q, k, v, segments, scale);
   check_arguments(q, k, v, segments);
   return InOnePass::apply(q.contiguous(), k.contiguous(), v.contiguous(), segments, scale);

@@ -34,7 +34,8 @@ struct SoftmaxBlock {
   float scale;
 };
 
-// Raises each row's highest score to this block's, rescales what was summed before, and adds this block's sum.
+// Raises each row's highest score to this block's, rescales what was summed before, and adds this block's
+// sum.
 template <class T>
 KEEL_INLINE void softmax_block_body(const SoftmaxBlock<T>& b) {
   for (int64_t r = 0; r < b.rows; ++r) {
@@ -114,7 +115,8 @@ void transpose_block(const T* from, T* to) {
         for (int64_t j = 0; j < kTile; ++j) to[(c + j) * kBlock + r + i] = from[(r + i) * kBlock + c + j];
 }
 
-// Copies of one head of a range of tokens, block by block, zero behind its end, in the forms that products want.
+// Copies of one head of a range of tokens, block by block, zero behind its end, in the forms that products
+// want.
 template <class T>
 class PackedRows {
  public:
@@ -167,10 +169,11 @@ std::vector<Tree> trees_of(const std::vector<Segment>& segments) {
   return trees;
 }
 
-// Calls visit(block of the tree, its keys, whether the mask cuts it) for what the rows of one block of a segment see.
+// Calls visit(block of the tree, its keys, whether the mask cuts it) for what the rows of one block of a
+// segment see.
 template <class Visit>
-void for_each_key_block(const std::vector<Segment>& segments, const Tree& tree, size_t index, int64_t query_block,
-                        const Visit& visit) {
+void for_each_key_block(const std::vector<Segment>& segments, const Tree& tree, size_t index,
+                        int64_t query_block, const Visit& visit) {
   for (auto i = static_cast<int64_t>(index); i >= 0; i = segments[static_cast<size_t>(i)].parent) {
     const Segment& segment = segments[static_cast<size_t>(i)];
     const bool own = static_cast<size_t>(i) == index;
@@ -186,7 +189,8 @@ template <class Task>
 void for_each_tree(const std::vector<Segment>& segments, int64_t kv_heads, const Task& task) {
   std::vector<Tree> trees = trees_of(segments);
   const auto rows = [&](const Tree& t) { return segments[t.last - 1].end - segments[t.first].begin; };
-  std::stable_sort(trees.begin(), trees.end(), [&](const Tree& a, const Tree& b) { return rows(a) > rows(b); });
+  std::stable_sort(trees.begin(), trees.end(),
+                   [&](const Tree& a, const Tree& b) { return rows(a) > rows(b); });
   const int64_t count = static_cast<int64_t>(trees.size()) * kv_heads;
   std::atomic<int64_t> next{0};
   at::parallel_for(0, at::get_num_threads(), 1, [&](int64_t, int64_t) {
@@ -205,8 +209,8 @@ struct Work {
   void pack_tree(const Tree& tree, const T* x, int64_t stride, int64_t kv_head, PackedRows<T>& packed) const {
     for (size_t i = tree.first; i < tree.last; ++i)
       for (int64_t row = segments[i].begin; row < segments[i].end; row += kBlock)
-        packed.add(x + row * stride + kv_head * shape.head_size, stride, std::min(kBlock, segments[i].end - row),
-                   shape.head_size);
+        packed.add(x + row * stride + kv_head * shape.head_size, stride,
+                   std::min(kBlock, segments[i].end - row), shape.head_size);
   }
 
   // Calls visit(segment, block of it, its first row, its rows, head) for all query blocks of a key head.
@@ -235,27 +239,32 @@ struct ForwardWork : Work<T> {
     std::vector<float> scores(kBlock * kBlock), sums(static_cast<size_t>(kBlock * width)), highest(kBlock),
         sum(kBlock);
     std::vector<T> weights(kBlock * kBlock);
-    this->for_each_query_block(tree, kv_head, [&](size_t index, int64_t block, int64_t row, int64_t rows, int64_t head) {
-      const int64_t m = product_rows(rows);
-      queries.clear();
-      queries.add(q + row * s.q_stride + head * s.head_size, s.q_stride, rows, s.head_size);
-      bool first = true;
-      for_each_key_block(this->segments, tree, index, block, [&](int64_t key_block, int64_t count, bool diagonal) {
-        block_product({m, kBlock, width, width, kBlock, kBlock}, queries.rows(0), keys.by_columns(key_block),
-                      scores.data(), false);
-        softmax_block(SoftmaxBlock<T>{scores.data(), weights.data(), sums.data(), highest.data(), sum.data(), m, count,
-                                      width, diagonal, first, static_cast<float>(s.scale)});
-        block_product({m, width, kBlock, kBlock, width, width}, weights.data(), values.by_rows(key_block), sums.data(),
-                      !first);
-        first = false;
-      });
-      for (int64_t r = 0; r < rows; ++r) {
-        T* to = out + (row + r) * s.out_stride + head * s.head_size;
-        const float inverse = 1 / sum[static_cast<size_t>(r)];
-        for (int64_t c = 0; c < s.head_size; ++c) store_float(to + c, sums[static_cast<size_t>(r * width + c)] * inverse);
-        lse[(row + r) * s.heads + head] = highest[static_cast<size_t>(r)] + std::log(sum[static_cast<size_t>(r)]);
-      }
-    });
+    this->for_each_query_block(
+        tree, kv_head, [&](size_t index, int64_t block, int64_t row, int64_t rows, int64_t head) {
+          const int64_t m = product_rows(rows);
+          queries.clear();
+          queries.add(q + row * s.q_stride + head * s.head_size, s.q_stride, rows, s.head_size);
+          bool first = true;
+          for_each_key_block(this->segments, tree, index, block,
+                             [&](int64_t key_block, int64_t count, bool diagonal) {
+                               block_product({m, kBlock, width, width, kBlock, kBlock}, queries.rows(0),
+                                             keys.by_columns(key_block), scores.data(), false);
+                               softmax_block(SoftmaxBlock<T>{scores.data(), weights.data(), sums.data(),
+                                                             highest.data(), sum.data(), m, count, width,
+                                                             diagonal, first, static_cast<float>(s.scale)});
+                               block_product({m, width, kBlock, kBlock, width, width}, weights.data(),
+                                             values.by_rows(key_block), sums.data(), !first);
+                               first = false;
+                             });
+          for (int64_t r = 0; r < rows; ++r) {
+            T* to = out + (row + r) * s.out_stride + head * s.head_size;
+            const float inverse = 1 / sum[static_cast<size_t>(r)];
+            for (int64_t c = 0; c < s.head_size; ++c)
+              store_float(to + c, sums[static_cast<size_t>(r * width + c)] * inverse);
+            lse[(row + r) * s.heads + head] =
+                highest[static_cast<size_t>(r)] + std::log(sum[static_cast<size_t>(r)]);
+          }
+        });
   }
 };
 
@@ -265,18 +274,21 @@ struct BackwardWork : Work<T> {
   const float* lse;
   T *dq, *dk, *dv;
 
-  // out · grad of each row, and the log-sum-exp, so large behind the last row that its probabilities are zero.
+  // out · grad of each row, and the log-sum-exp, so large behind the last row that its probabilities are
+  // zero.
   void row_sums(int64_t row, int64_t rows, int64_t head, float* along, float* row_lse) const {
     const AttentionShape& s = this->shape;
     for (int64_t r = 0; r < kBlock; ++r) {
       const int64_t at = (row + r) * s.out_stride + head * s.head_size;
       along[r] = 0;
       row_lse[r] = r < rows ? lse[(row + r) * s.heads + head] : kNever;
-      for (int64_t c = 0; r < rows && c < s.head_size; ++c) along[r] += load_float(out + at + c) * load_float(grad + at + c);
+      for (int64_t c = 0; r < rows && c < s.head_size; ++c)
+        along[r] += load_float(out + at + c) * load_float(grad + at + c);
     }
   }
 
-  void write(const std::vector<float>& sums, int64_t first, int64_t rows, int64_t width, T* to, int64_t stride) const {
+  void write(const std::vector<float>& sums, int64_t first, int64_t rows, int64_t width, T* to,
+             int64_t stride) const {
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t c = 0; c < this->shape.head_size; ++c)
         store_float(to + r * stride + c, sums[static_cast<size_t>((first + r) * width + c)]);
@@ -294,33 +306,39 @@ struct BackwardWork : Work<T> {
     std::vector<float> dkeys(total), dvalues(total), dqueries(static_cast<size_t>(kBlock * width));
     std::vector<float> scores(kBlock * kBlock), dweights(kBlock * kBlock), along(kBlock), row_lse(kBlock);
     std::vector<T> weights(kBlock * kBlock), dscores(kBlock * kBlock), dscores_by_query(kBlock * kBlock);
-    this->for_each_query_block(tree, kv_head, [&](size_t index, int64_t block, int64_t row, int64_t rows, int64_t head) {
-      queries.clear(), grads.clear();
-      queries.add(q + row * s.q_stride + head * s.head_size, s.q_stride, rows, s.head_size);
-      grads.add(grad + row * s.out_stride + head * s.head_size, s.out_stride, rows, s.head_size);
-      row_sums(row, rows, head, along.data(), row_lse.data());
-      std::fill(dqueries.begin(), dqueries.end(), 0.0F);
-      for_each_key_block(this->segments, tree, index, block, [&](int64_t key_block, int64_t count, bool diagonal) {
-        const int64_t m = product_rows(count), at = key_block * kBlock * width;
-        const ProductShape inner{m, kBlock, width, width, kBlock, kBlock}, outer{m, width, kBlock, kBlock, width, width};
-        block_product(inner, keys.rows(key_block), queries.by_columns(0), scores.data(), false);
-        block_product(inner, values.rows(key_block), grads.by_columns(0), dweights.data(), false);
-        if (m < kBlock) std::fill(dscores.begin() + m * kBlock, dscores.end(), T(0));
-        gradient_block(GradientBlock<T>{scores.data(), dweights.data(), weights.data(), dscores.data(), row_lse.data(),
-                                        along.data(), m, count, diagonal, static_cast<float>(s.scale)});
-        block_product(outer, weights.data(), grads.by_rows(0), dvalues.data() + at, true);
-        block_product(outer, dscores.data(), queries.by_rows(0), dkeys.data() + at, true);
-        transpose_block(dscores.data(), dscores_by_query.data());
-        block_product({product_rows(rows), width, kBlock, kBlock, width, width}, dscores_by_query.data(),
-                      keys.by_rows(key_block), dqueries.data(), true);
-      });
-      write(dqueries, 0, rows, width, dq + row * s.q_stride + head * s.head_size, s.q_stride);
-    });
+    this->for_each_query_block(
+        tree, kv_head, [&](size_t index, int64_t block, int64_t row, int64_t rows, int64_t head) {
+          queries.clear(), grads.clear();
+          queries.add(q + row * s.q_stride + head * s.head_size, s.q_stride, rows, s.head_size);
+          grads.add(grad + row * s.out_stride + head * s.head_size, s.out_stride, rows, s.head_size);
+          row_sums(row, rows, head, along.data(), row_lse.data());
+          std::fill(dqueries.begin(), dqueries.end(), 0.0F);
+          for_each_key_block(
+              this->segments, tree, index, block, [&](int64_t key_block, int64_t count, bool diagonal) {
+                const int64_t m = product_rows(count), at = key_block * kBlock * width;
+                const ProductShape inner{m, kBlock, width, width, kBlock, kBlock},
+                    outer{m, width, kBlock, kBlock, width, width};
+                block_product(inner, keys.rows(key_block), queries.by_columns(0), scores.data(), false);
+                block_product(inner, values.rows(key_block), grads.by_columns(0), dweights.data(), false);
+                if (m < kBlock) std::fill(dscores.begin() + m * kBlock, dscores.end(), T(0));
+                gradient_block(GradientBlock<T>{scores.data(), dweights.data(), weights.data(),
+                                                dscores.data(), row_lse.data(), along.data(), m, count,
+                                                diagonal, static_cast<float>(s.scale)});
+                block_product(outer, weights.data(), grads.by_rows(0), dvalues.data() + at, true);
+                block_product(outer, dscores.data(), queries.by_rows(0), dkeys.data() + at, true);
+                transpose_block(dscores.data(), dscores_by_query.data());
+                block_product({product_rows(rows), width, kBlock, kBlock, width, width},
+                              dscores_by_query.data(), keys.by_rows(key_block), dqueries.data(), true);
+              });
+          write(dqueries, 0, rows, width, dq + row * s.q_stride + head * s.head_size, s.q_stride);
+        });
     for (size_t i = tree.first; i < tree.last; ++i) {
       const Segment& segment = this->segments[i];
       const int64_t first = tree.first_block[i - tree.first] * kBlock;
-      write(dkeys, first, segment.size(), width, dk + segment.begin * s.k_stride + kv_head * s.head_size, s.k_stride);
-      write(dvalues, first, segment.size(), width, dv + segment.begin * s.v_stride + kv_head * s.head_size, s.v_stride);
+      write(dkeys, first, segment.size(), width, dk + segment.begin * s.k_stride + kv_head * s.head_size,
+            s.k_stride);
+      write(dvalues, first, segment.size(), width, dv + segment.begin * s.v_stride + kv_head * s.head_size,
+            s.v_stride);
     }
   }
 };
@@ -328,30 +346,34 @@ struct BackwardWork : Work<T> {
 }  // namespace
 
 template <class T>
-void forest_attention_forward_blocks(const AttentionShape& shape, const std::vector<Segment>& segments, const T* q,
-                                     const T* k, const T* v, T* out, float* lse) {
+void forest_attention_forward_blocks(const AttentionShape& shape, const std::vector<Segment>& segments,
+                                     const T* q, const T* k, const T* v, T* out, float* lse) {
   const ForwardWork<T> work{{shape, segments}, q, k, v, out, lse};
-  for_each_tree(segments, shape.kv_heads, [&](const Tree& tree, int64_t kv_head) { work.tree(tree, kv_head); });
+  for_each_tree(segments, shape.kv_heads,
+                [&](const Tree& tree, int64_t kv_head) { work.tree(tree, kv_head); });
 }
 
 template <class T>
-void forest_attention_backward_blocks(const AttentionShape& shape, const std::vector<Segment>& segments, const T* q,
-                                      const T* k, const T* v, const T* out, const float* lse, const T* grad, T* dq,
-                                      T* dk, T* dv) {
+void forest_attention_backward_blocks(const AttentionShape& shape, const std::vector<Segment>& segments,
+                                      const T* q, const T* k, const T* v, const T* out, const float* lse,
+                                      const T* grad, T* dq, T* dk, T* dv) {
   const BackwardWork<T> work{{shape, segments}, q, k, v, out, grad, lse, dq, dk, dv};
-  for_each_tree(segments, shape.kv_heads, [&](const Tree& tree, int64_t kv_head) { work.tree(tree, kv_head); });
+  for_each_tree(segments, shape.kv_heads,
+                [&](const Tree& tree, int64_t kv_head) { work.tree(tree, kv_head); });
 }
 
 using c10::BFloat16;
-template void forest_attention_forward_blocks(const AttentionShape&, const std::vector<Segment>&, const float*,
-                                              const float*, const float*, float*, float*);
-template void forest_attention_forward_blocks(const AttentionShape&, const std::vector<Segment>&, const BFloat16*,
-                                              const BFloat16*, const BFloat16*, BFloat16*, float*);
-template void forest_attention_backward_blocks(const AttentionShape&, const std::vector<Segment>&, const float*,
-                                               const float*, const float*, const float*, const float*, const float*,
-                                               float*, float*, float*);
-template void forest_attention_backward_blocks(const AttentionShape&, const std::vector<Segment>&, const BFloat16*,
-                                               const BFloat16*, const BFloat16*, const BFloat16*, const float*,
-                                               const BFloat16*, BFloat16*, BFloat16*, BFloat16*);
+template void forest_attention_forward_blocks(const AttentionShape&, const std::vector<Segment>&,
+                                              const float*, const float*, const float*, float*, float*);
+template void forest_attention_forward_blocks(const AttentionShape&, const std::vector<Segment>&,
+                                              const BFloat16*, const BFloat16*, const BFloat16*, BFloat16*,
+                                              float*);
+template void forest_attention_backward_blocks(const AttentionShape&, const std::vector<Segment>&,
+                                               const float*, const float*, const float*, const float*,
+                                               const float*, const float*, float*, float*, float*);
+template void forest_attention_backward_blocks(const AttentionShape&, const std::vector<Segment>&,
+                                               const BFloat16*, const BFloat16*, const BFloat16*,
+                                               const BFloat16*, const float*, const BFloat16*, BFloat16*,
+                                               BFloat16*, BFloat16*);
 
 }  // namespace keel

@@ -1,9 +1,9 @@
-// Attention over a forest in blocks of 64 rows and 64 keys, with matrix products for scores, outputs and gradients:
-// what training and scoring run on the CPU in float32 and bfloat16.
+// Attention over a forest in blocks of 64 rows and 64 keys, with matrix products for scores, outputs and
+// gradients: what training and scoring run on the CPU in float32 and bfloat16.
 //
-// Forward: the online softmax of Dao et al. 2022 (FlashAttention, algorithm 1). Backward: Dao 2023 (FlashAttention-2,
-// algorithm 2). The keys of a segment's chain of ancestors are packed once for the whole tree and read by every
-// branch; the masked half of a segment is skipped block by block.
+// Forward: the online softmax of Dao et al. 2022 (FlashAttention, algorithm 1). Backward: Dao 2023
+// (FlashAttention-2, algorithm 2). The keys of a segment's chain of ancestors are packed once for the whole
+// tree and read by every branch; the masked half of a segment is skipped block by block.
 #pragma once
 
 #include "keel/tensors/forest.h"
@@ -19,14 +19,14 @@ struct AttentionShape {
 
 /// T: float or c10::BFloat16. lse: (rows, heads) float32, natural logarithms.
 template <class T>
-void forest_attention_forward_blocks(const AttentionShape& shape, const std::vector<Segment>& segments, const T* q,
-                                     const T* k, const T* v, T* out, float* lse);
+void forest_attention_forward_blocks(const AttentionShape& shape, const std::vector<Segment>& segments,
+                                     const T* q, const T* k, const T* v, T* out, float* lse);
 
-/// dq, dk, dv have the strides of q, k, v and are written, not added to. A tree and key head belong to one thread from
-/// first to last segment, so sums over branches have one order whatever the number of threads.
+/// dq, dk, dv have the strides of q, k, v and are written, not added to. A tree and key head belong to one
+/// thread from first to last segment, so sums over branches have one order whatever the number of threads.
 template <class T>
-void forest_attention_backward_blocks(const AttentionShape& shape, const std::vector<Segment>& segments, const T* q,
-                                      const T* k, const T* v, const T* out, const float* lse, const T* grad, T* dq,
-                                      T* dk, T* dv);
+void forest_attention_backward_blocks(const AttentionShape& shape, const std::vector<Segment>& segments,
+                                      const T* q, const T* k, const T* v, const T* out, const float* lse,
+                                      const T* grad, T* dq, T* dk, T* dv);
 
 }  // namespace keel

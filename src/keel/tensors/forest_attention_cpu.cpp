@@ -251,38 +251,51 @@ AttentionShape shape_of(const Tensor& q, const Tensor& k, double scale) {
 
 void forward_rows(const Tensor& q, const Tensor& k, const Tensor& v, const std::vector<Segment>& segments,
                   double scale, Tensor& out, Tensor& lse) {
-  const Forward<double> work{q.const_data_ptr<double>(), k.const_data_ptr<double>(), v.const_data_ptr<double>(),
-                             out.data_ptr<double>(),     lse.data_ptr<double>(),     {q.size(1), k.size(1), q.size(2)},
+  const Forward<double> work{q.const_data_ptr<double>(),
+                             k.const_data_ptr<double>(),
+                             v.const_data_ptr<double>(),
+                             out.data_ptr<double>(),
+                             lse.data_ptr<double>(),
+                             {q.size(1), k.size(1), q.size(2)},
                              scale};
-  for_each_tree(segments, k.size(1), [&](size_t index, int64_t head) { work.segment(segments, index, head); });
+  for_each_tree(segments, k.size(1),
+                [&](size_t index, int64_t head) { work.segment(segments, index, head); });
 }
 
 template <class T>
 void forward_blocks(const Tensor& q, const Tensor& k, const Tensor& v, const std::vector<Segment>& segments,
                     double scale, Tensor& out, Tensor& lse) {
-  forest_attention_forward_blocks<T>(shape_of(q, k, scale), segments, q.const_data_ptr<T>(), k.const_data_ptr<T>(),
-                                     v.const_data_ptr<T>(), out.data_ptr<T>(), lse.data_ptr<float>());
+  forest_attention_forward_blocks<T>(shape_of(q, k, scale), segments, q.const_data_ptr<T>(),
+                                     k.const_data_ptr<T>(), v.const_data_ptr<T>(), out.data_ptr<T>(),
+                                     lse.data_ptr<float>());
 }
 
 void backward_rows(const Tensor& q, const Tensor& k, const Tensor& v, const std::vector<Segment>& segments,
-                   double scale, const Tensor& out, const Tensor& lse, const Tensor& grad, Tensor& dq, Tensor& dk,
-                   Tensor& dv) {
-  const Backward<double> work{q.const_data_ptr<double>(),   k.const_data_ptr<double>(),
-                              v.const_data_ptr<double>(),   out.const_data_ptr<double>(),
-                              lse.const_data_ptr<double>(), grad.const_data_ptr<double>(),
-                              dq.data_ptr<double>(),        dk.data_ptr<double>(),
-                              dv.data_ptr<double>(),        {q.size(1), k.size(1), q.size(2)},
+                   double scale, const Tensor& out, const Tensor& lse, const Tensor& grad, Tensor& dq,
+                   Tensor& dk, Tensor& dv) {
+  const Backward<double> work{q.const_data_ptr<double>(),
+                              k.const_data_ptr<double>(),
+                              v.const_data_ptr<double>(),
+                              out.const_data_ptr<double>(),
+                              lse.const_data_ptr<double>(),
+                              grad.const_data_ptr<double>(),
+                              dq.data_ptr<double>(),
+                              dk.data_ptr<double>(),
+                              dv.data_ptr<double>(),
+                              {q.size(1), k.size(1), q.size(2)},
                               scale};
-  for_each_tree(segments, k.size(1), [&](size_t index, int64_t head) { work.segment(segments, index, head); });
+  for_each_tree(segments, k.size(1),
+                [&](size_t index, int64_t head) { work.segment(segments, index, head); });
 }
 
 template <class T>
 void backward_blocks(const Tensor& q, const Tensor& k, const Tensor& v, const std::vector<Segment>& segments,
-                     double scale, const Tensor& out, const Tensor& lse, const Tensor& grad, Tensor& dq, Tensor& dk,
-                     Tensor& dv) {
-  forest_attention_backward_blocks<T>(shape_of(q, k, scale), segments, q.const_data_ptr<T>(), k.const_data_ptr<T>(),
-                                      v.const_data_ptr<T>(), out.const_data_ptr<T>(), lse.const_data_ptr<float>(),
-                                      grad.const_data_ptr<T>(), dq.data_ptr<T>(), dk.data_ptr<T>(), dv.data_ptr<T>());
+                     double scale, const Tensor& out, const Tensor& lse, const Tensor& grad, Tensor& dq,
+                     Tensor& dk, Tensor& dv) {
+  forest_attention_backward_blocks<T>(shape_of(q, k, scale), segments, q.const_data_ptr<T>(),
+                                      k.const_data_ptr<T>(), v.const_data_ptr<T>(), out.const_data_ptr<T>(),
+                                      lse.const_data_ptr<float>(), grad.const_data_ptr<T>(), dq.data_ptr<T>(),
+                                      dk.data_ptr<T>(), dv.data_ptr<T>());
 }
 
 }  // namespace

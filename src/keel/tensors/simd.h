@@ -43,8 +43,9 @@ KEEL_INLINE void store_float(c10::BFloat16* to, float value) {
   to->x = float_to_bfloat16(value);
 }
 
-/// e^x within 2 units in the last place between -87 and 88, and the value at the nearer end beyond. Vectorises, which
-/// std::exp does not everywhere. After Cephes' expf (Moshier 1989): x = n ln 2 + r, a polynomial in r, and 2^n.
+/// e^x within 2 units in the last place between -87 and 88, and the value at the nearer end beyond.
+/// Vectorises, which std::exp does not everywhere. After Cephes' expf (Moshier 1989): x = n ln 2 + r, a
+/// polynomial in r, and 2^n.
 KEEL_INLINE float vector_exp(float x) {
   x = x < -87.0F ? -87.0F : x > 88.0F ? 88.0F : x;
   const float shifted = x * 1.44269504F + 12582912.0F;  // 1.5 * 2^23: the integer lands in the low bits

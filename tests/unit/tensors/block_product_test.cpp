@@ -22,7 +22,8 @@ Tensor pack(const Tensor& b, bool by_columns) {
 
 template <class T>
 void compare(at::ScalarType type, double tolerance) {
-  for (const auto& [m, n, k] : {std::tuple{16, 64, 64}, {1, 5, 2}, {48, 32, 64}, {7, 96, 10}, {64, 64, 128}}) {
+  for (const auto& [m, n, k] :
+       {std::tuple{16, 64, 64}, {1, 5, 2}, {48, 32, 64}, {7, 96, 10}, {64, 64, 128}}) {
     const Tensor a = normal_tensor({m, k}, 3).to(type), b = normal_tensor({k, n}, 4).to(type);
     const Tensor wanted = a.to(at::kDouble).matmul(b.to(at::kDouble));
     for (const bool by_columns : {false, true})
@@ -32,10 +33,12 @@ void compare(at::ScalarType type, double tolerance) {
           const ProductShape shape{m, n, k, k, n, n};
           const Tensor packed = pack<T>(b, by_columns);
           using Product = void (*)(const ProductShape&, const T*, const T*, float*, bool);
-          const Product product = plain ? static_cast<Product>(&block_product_plain) : static_cast<Product>(&block_product);
+          const Product product =
+              plain ? static_cast<Product>(&block_product_plain) : static_cast<Product>(&block_product);
           product(shape, a.const_data_ptr<T>(), packed.const_data_ptr<T>(), c.data_ptr<float>(), add);
           EXPECT_LT(largest_difference(c, wanted + (add ? 1 : 0)), tolerance)
-              << m << " " << n << " " << k << " by_columns " << by_columns << " add " << add << " plain " << plain;
+              << m << " " << n << " " << k << " by_columns " << by_columns << " add " << add << " plain "
+              << plain;
         }
   }
 }

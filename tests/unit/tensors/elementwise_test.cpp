@@ -43,19 +43,23 @@ void check_norm(NormKind kind, at::ScalarType type) {
   Tensor weight = normal_tensor({kWidth}, 3).to(at::kFloat).to(at::kDouble).requires_grad_(true);
   Tensor bias = normal_tensor({kWidth}, 4).to(at::kFloat).to(at::kDouble).requires_grad_(true);
   const Tensor sum = x + added;
-  const Tensor normed = layer ? at::layer_norm(sum, {kWidth}, weight, bias, 1e-5) : at::rms_norm(sum, {kWidth}, weight, 1e-5);
-  const Tensor dnormed = Test::values({kRows, kWidth}, 5), dsum = normal_tensor({kRows, kWidth}, 6).to(at::kFloat).to(at::kDouble);
-  const auto gradients_wanted = gradients(at::cat({normed, sum}), at::cat({dnormed, dsum}),
-                                          layer ? std::vector{x, added, weight, bias} : std::vector{x, added, weight});
+  const Tensor normed =
+      layer ? at::layer_norm(sum, {kWidth}, weight, bias, 1e-5) : at::rms_norm(sum, {kWidth}, weight, 1e-5);
+  const Tensor dnormed = Test::values({kRows, kWidth}, 5),
+               dsum = normal_tensor({kRows, kWidth}, 6).to(at::kFloat).to(at::kDouble);
+  const auto gradients_wanted =
+      gradients(at::cat({normed, sum}), at::cat({dnormed, dsum}),
+                layer ? std::vector{x, added, weight, bias} : std::vector{x, added, weight});
 
   const auto single = [](const Tensor& t) { return t.detach().to(at::kFloat).contiguous(); };
   const auto format = [&](const Tensor& t) { return t.detach().to(type).contiguous(); };
   const Tensor w = single(weight), b = single(bias), xs = single(x), a = format(added);
-  const NormShape shape{kind, kRows, kWidth, 1e-5F, w.const_data_ptr<float>(), layer ? b.const_data_ptr<float>() : nullptr};
+  const NormShape shape{
+      kind, kRows, kWidth, 1e-5F, w.const_data_ptr<float>(), layer ? b.const_data_ptr<float>() : nullptr};
   Tensor got_sum = at::empty({kRows, kWidth}), got = at::empty({kRows, kWidth}, type);
   Tensor inverse = at::empty({kRows}), mean = at::zeros({kRows});
-  norm_forward<T>(shape, xs.const_data_ptr<float>(), a.const_data_ptr<T>(), got_sum.data_ptr<float>(), got.data_ptr<T>(),
-                  inverse.data_ptr<float>(), layer ? mean.data_ptr<float>() : nullptr);
+  norm_forward<T>(shape, xs.const_data_ptr<float>(), a.const_data_ptr<T>(), got_sum.data_ptr<float>(),
+                  got.data_ptr<T>(), inverse.data_ptr<float>(), layer ? mean.data_ptr<float>() : nullptr);
   Test::expect_close(got_sum, sum, "sum");
   Test::expect_close(got, normed, "normed");
 
@@ -81,17 +85,25 @@ TYPED_TEST(Elementwise, LayerNormWithItsResidualSum) {
 
 TYPED_TEST(Elementwise, RotationTurnsTheHalvesOfEachHeadAndBack) {
   constexpr int64_t kHeads = 3, kHalf = 5, kStride = 40;
-  const Tensor x = this->values({kRows, kStride}, 1), angles = normal_tensor({7, kHalf}, 2).to(at::kFloat).to(at::kDouble);
+  const Tensor x = this->values({kRows, kStride}, 1),
+               angles = normal_tensor({7, kHalf}, 2).to(at::kFloat).to(at::kDouble);
   const Tensor positions = at::arange(kRows, at::kLong).remainder(7);
   const Tensor cosines = angles.cos().to(at::kFloat), sines = angles.sin().to(at::kFloat);
   Tensor got = x.to(this->kType).contiguous();
-  const RotaryShape shape{kRows, kStride, kHeads, 2 * kHalf, positions.const_data_ptr<int64_t>(),
-                          cosines.const_data_ptr<float>(), sines.const_data_ptr<float>()};
+  const RotaryShape shape{kRows,
+                          kStride,
+                          kHeads,
+                          2 * kHalf,
+                          positions.const_data_ptr<int64_t>(),
+                          cosines.const_data_ptr<float>(),
+                          sines.const_data_ptr<float>()};
   rotate_in_place(shape, got.template data_ptr<TypeParam>(), false);
   const Tensor heads = x.slice(1, 0, kHeads * 2 * kHalf).view({kRows, kHeads, 2, kHalf});
-  const Tensor c = angles.cos().index_select(0, positions).unsqueeze(1), s = angles.sin().index_select(0, positions).unsqueeze(1);
+  const Tensor c = angles.cos().index_select(0, positions).unsqueeze(1),
+               s = angles.sin().index_select(0, positions).unsqueeze(1);
   const Tensor first = heads.select(2, 0), second = heads.select(2, 1);
-  const Tensor turned = at::stack({first * c - second * s, second * c + first * s}, 2).view({kRows, kHeads * 2 * kHalf});
+  const Tensor turned =
+      at::stack({first * c - second * s, second * c + first * s}, 2).view({kRows, kHeads * 2 * kHalf});
   this->expect_close(got.slice(1, 0, kHeads * 2 * kHalf), turned, "turned");
   EXPECT_TRUE(got.slice(1, kHeads * 2 * kHalf).to(at::kDouble).equal(x.slice(1, kHeads * 2 * kHalf)));
   rotate_in_place(shape, got.template data_ptr<TypeParam>(), true);
@@ -105,9 +117,10 @@ TYPED_TEST(Elementwise, GatedSilu) {
   const auto dwanted = gradients(wanted, d, {gate_up});
   const Tensor x = gate_up.detach().to(this->kType).contiguous(), dinner = d.to(this->kType);
   Tensor inner = at::empty({kRows, kWidth}, this->kType), dx = at::empty_like(x);
-  gated_silu_forward(kRows, kWidth, x.template const_data_ptr<TypeParam>(), inner.template data_ptr<TypeParam>());
-  gated_silu_backward(kRows, kWidth, x.template const_data_ptr<TypeParam>(), dinner.template const_data_ptr<TypeParam>(),
-                      dx.template data_ptr<TypeParam>());
+  gated_silu_forward(kRows, kWidth, x.template const_data_ptr<TypeParam>(),
+                     inner.template data_ptr<TypeParam>());
+  gated_silu_backward(kRows, kWidth, x.template const_data_ptr<TypeParam>(),
+                      dinner.template const_data_ptr<TypeParam>(), dx.template data_ptr<TypeParam>());
   this->expect_close(inner, wanted, "inner");
   this->expect_close(dx, dwanted[0], "gradient");
 }

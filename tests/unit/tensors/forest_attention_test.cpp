@@ -66,11 +66,12 @@ class ForestAttentionBlocks : public testing::TestWithParam<std::tuple<at::Scala
 
 TEST_P(ForestAttentionBlocks, EqualFloat64ForwardAndBackward) {
   const auto [type, head_size, tolerance] = GetParam();
-  const std::vector<Segment> segments = {{0, 130, -1}, {130, 193, 0},   {193, 258, 0}, {258, 259, 2},
+  const std::vector<Segment> segments = {{0, 130, -1},  {130, 193, 0},  {193, 258, 0}, {258, 259, 2},
                                          {259, 400, 0}, {400, 464, -1}, {464, 465, -1}};
   std::vector<Tensor> rounded, wide;
   for (const int64_t heads : {4, 2, 2}) {
-    rounded.push_back(normal_tensor({465, heads, head_size}, 60 + rounded.size()).to(type).requires_grad_(true));
+    rounded.push_back(
+        normal_tensor({465, heads, head_size}, 60 + rounded.size()).to(type).requires_grad_(true));
     wide.push_back(rounded.back().detach().to(at::kDouble).requires_grad_(true));
   }
   const double scale = 1 / std::sqrt(static_cast<double>(head_size));
@@ -79,7 +80,8 @@ TEST_P(ForestAttentionBlocks, EqualFloat64ForwardAndBackward) {
   EXPECT_EQ(out.scalar_type(), type);
   EXPECT_LT(largest_difference(out.to(at::kDouble), wanted), tolerance);
   const Tensor weights = normal_tensor(out.sizes().vec(), 70).to(type);
-  const auto got = gradients(out, weights, rounded), expected = gradients(wanted, weights.to(at::kDouble), wide);
+  const auto got = gradients(out, weights, rounded),
+             expected = gradients(wanted, weights.to(at::kDouble), wide);
   for (size_t i = 0; i < 3; ++i) {
     const double size = expected[i].abs().max().item().toDouble();
     EXPECT_LT(largest_difference(got[i].to(at::kDouble), expected[i]), tolerance * size) << "input " << i;
@@ -88,7 +90,8 @@ TEST_P(ForestAttentionBlocks, EqualFloat64ForwardAndBackward) {
 
 INSTANTIATE_TEST_SUITE_P(Formats, ForestAttentionBlocks,
                          testing::Values(std::tuple{at::kFloat, 64, 1e-5}, std::tuple{at::kFloat, 7, 1e-5},
-                                         std::tuple{at::kBFloat16, 64, 2e-2}, std::tuple{at::kBFloat16, 7, 2e-2}));
+                                         std::tuple{at::kBFloat16, 64, 2e-2},
+                                         std::tuple{at::kBFloat16, 7, 2e-2}));
 
 // A shared prompt and a repeated prompt are the same function, gradients included.
 TEST_P(ForestAttention, SharedPrefixEqualsRepeatedPrefix) {

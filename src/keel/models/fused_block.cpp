@@ -1,0 +1,313 @@
+#include "keel/models/fused_block.h"
+
+#include <ATen/ops/addmm.h>
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/gelu_backward.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/relu.h>
+#include <ATen/ops/silu.h>
+#include <ATen/ops/silu_backward.h>
+#include <ATen/ops/threshold_backward.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <cmath>
+
+#include "keel/tensors/elementwise.h"
+#include "keel/tensors/forest_attention_blocks.h"
+
+namespace keel {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::Function;
+using torch::autograd::variable_list;
+
+struct PassHolder : torch::CustomClassHolder {
+  explicit PassHolder(std::shared_ptr<const BlockPass> p) : pass(std::move(p)) {}
+  std::shared_ptr<const BlockPass> pass;
+};
+
+// The parameters in the order in which the node takes them.
+enum Weight {
+  kNorm1,
+  kNorm1Bias,
+  kQkv,
+  kQkvBias,
+  kOut,
+  kOutBias,
+  kNorm2,
+  kNorm2Bias,
+  kUp,
+  kUpBias,
+  kDown,
+  kDownBias,
+  kWeights
+};
+// What the way back needs, in the order in which it is saved.
+enum Saved {
+  kX,
+  kNormed1,
+  kInverse1,
+  kMean1,
+  kQkvOut,
+  kAttended,
+  kLse,
+  kSum2,
+  kNormed2,
+  kInverse2,
+  kMean2,
+  kUpOut,
+  kInner,
+  kSaved
+};
+
+// y = x Wᵀ + b in the format of x.
+Tensor project(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  return bias.defined() ? at::addmm(bias.to(x.scalar_type()), x, weight.t()) : at::mm(x, weight.t());
+}
+
+// Float32 gradients of one projection, and of its input in the format of x.
+struct ProjectionGradient {
+  Tensor input, weight, bias;
+};
+
+ProjectionGradient project_backward(const Tensor& dy, const Tensor& x, const Tensor& weight, bool has_bias) {
+  return {at::mm(dy, weight), at::mm(dy.t(), x).to(at::kFloat),
+          has_bias ? dy.sum(0, false, at::kFloat) : Tensor()};
+}
+
+Tensor activate(const Tensor& x, Activation activation) {
+  if (activation == Activation::silu) return at::silu(x);
+  if (activation == Activation::relu) return at::relu(x);
+  return at::gelu(x, activation == Activation::gelu_tanh ? "tanh" : "none");
+}
+
+Tensor activate_backward(const Tensor& d, const Tensor& x, Activation activation) {
+  if (activation == Activation::silu) return at::silu_backward(d, x);
+  if (activation == Activation::relu) return at::threshold_backward(d, x, 0);
+  return at::gelu_backward(d, x, activation == Activation::gelu_tanh ? "tanh" : "none");
+}
+
+// The block's passes over tensors of one format.
+template <class T>
+class Passes {
+ public:
+  explicit Passes(const BlockPass& pass) : pass_(pass), config_(pass.config) {}
+
+  struct Normed {
+    Tensor sum, out, inverse, mean;
+  };
+
+  // added: undefined for none; sum is then x itself.
+  Normed norm(const Tensor& x, const Tensor& added, const Tensor& weight, const Tensor& bias) const {
+    const bool layer = config_.norm == Norm::layer;
+    Normed n{added.defined() ? at::empty_like(x) : x, at::empty(x.sizes(), x.options().dtype(kType)),
+             at::empty({x.size(0)}, x.options()), layer ? at::empty({x.size(0)}, x.options()) : Tensor()};
+    norm_forward<T>(shape(x, weight, bias), x.const_data_ptr<float>(), data<const T>(added),
+                    n.sum.template data_ptr<float>(), n.out.template data_ptr<T>(),
+                    n.inverse.template data_ptr<float>(), data<float>(n.mean));
+    return n;
+  }
+
+  // Adds the norm's gradient to dsum; returns dsum in T where `wanted`.
+  Tensor norm_back(const Tensor& sum, const Tensor& inverse, const Tensor& mean, const Tensor& weight,
+                   const Tensor& bias, const Tensor& dnormed, Tensor& dsum, bool wanted, Tensor& dweight,
+                   Tensor& dbias) const {
+    Tensor dadded = wanted ? at::empty(sum.sizes(), sum.options().dtype(kType)) : Tensor();
+    dweight = at::zeros_like(weight);
+    if (bias.defined()) dbias = at::zeros_like(bias);
+    norm_backward<T>(shape(sum, weight, bias), sum.const_data_ptr<float>(), inverse.const_data_ptr<float>(),
+                     data<const float>(mean), dnormed.const_data_ptr<T>(), dsum.data_ptr<float>(),
+                     data<T>(dadded), dweight.data_ptr<float>(), data<float>(dbias));
+    return dadded;
+  }
+
+  // In place on the queries and keys of qkv (N, (heads + 2 kv_heads) d).
+  void rotate(Tensor& qkv, bool inverse) const {
+    if (!pass_.cos.defined()) return;
+    rotate_in_place(RotaryShape{qkv.size(0), qkv.size(1), config_.heads + config_.kv_heads, config_.head_size,
+                                pass_.positions.const_data_ptr<int64_t>(), pass_.cos.const_data_ptr<float>(),
+                                pass_.sin.const_data_ptr<float>()},
+                    qkv.data_ptr<T>(), inverse);
+  }
+
+  std::pair<Tensor, Tensor> attend(const Tensor& qkv) const {
+    Tensor out = at::empty({qkv.size(0), queries()}, qkv.options());
+    Tensor lse = at::empty({qkv.size(0), config_.heads}, qkv.options().dtype(at::kFloat));
+    const T* q = qkv.const_data_ptr<T>();
+    forest_attention_forward_blocks<T>(attention_shape(), pass_.segments, q, q + queries(),
+                                       q + queries() + keys(), out.data_ptr<T>(), lse.data_ptr<float>());
+    return {out, lse};
+  }
+
+  Tensor attend_back(const Tensor& qkv, const Tensor& out, const Tensor& lse, const Tensor& grad) const {
+    Tensor dqkv = at::empty_like(qkv);
+    const T* q = qkv.const_data_ptr<T>();
+    T* dq = dqkv.data_ptr<T>();
+    forest_attention_backward_blocks<T>(
+        attention_shape(), pass_.segments, q, q + queries(), q + queries() + keys(), out.const_data_ptr<T>(),
+        lse.const_data_ptr<float>(), grad.const_data_ptr<T>(), dq, dq + queries(), dq + queries() + keys());
+    return dqkv;
+  }
+
+  Tensor inner(const Tensor& up) const {
+    if (!config_.gated_mlp) return activate(up, config_.activation);
+    if (config_.activation != Activation::silu)
+      return activate(up.slice(1, 0, config_.mlp), config_.activation) * up.slice(1, config_.mlp);
+    Tensor out = at::empty({up.size(0), config_.mlp}, up.options());
+    gated_silu_forward(up.size(0), config_.mlp, up.const_data_ptr<T>(), out.data_ptr<T>());
+    return out;
+  }
+
+  Tensor inner_back(const Tensor& up, const Tensor& dinner) const {
+    if (!config_.gated_mlp) return activate_backward(dinner, up, config_.activation);
+    if (config_.activation != Activation::silu) {
+      const Tensor gate = up.slice(1, 0, config_.mlp);
+      return at::cat(
+          {activate_backward(dinner * up.slice(1, config_.mlp), gate.contiguous(), config_.activation),
+           dinner * activate(gate, config_.activation)},
+          1);
+    }
+    Tensor dup = at::empty_like(up);
+    gated_silu_backward(up.size(0), config_.mlp, up.const_data_ptr<T>(), dinner.const_data_ptr<T>(),
+                        dup.data_ptr<T>());
+    return dup;
+  }
+
+ private:
+  static constexpr at::ScalarType kType = c10::CppTypeToScalarType<T>::value;
+
+  template <class Element>
+  static Element* data(const Tensor& tensor) {
+    return tensor.defined() ? static_cast<Element*>(tensor.data_ptr()) : nullptr;
+  }
+  int64_t queries() const { return config_.heads * config_.head_size; }
+  int64_t keys() const { return config_.kv_heads * config_.head_size; }
+  NormShape shape(const Tensor& x, const Tensor& weight, const Tensor& bias) const {
+    return {config_.norm == Norm::layer ? NormKind::layer : NormKind::rms,
+            x.size(0),
+            x.size(1),
+            static_cast<float>(config_.norm_epsilon),
+            weight.const_data_ptr<float>(),
+            data<const float>(bias)};
+  }
+  AttentionShape attention_shape() const {
+    const int64_t stride = queries() + 2 * keys();
+    return {config_.heads,
+            config_.kv_heads,
+            config_.head_size,
+            stride,
+            stride,
+            stride,
+            queries(),
+            1 / std::sqrt(static_cast<double>(config_.head_size))};
+  }
+
+  const BlockPass& pass_;
+  const DecoderConfig& config_;
+};
+
+at::ScalarType format_of(const BlockPass& pass) {
+  return pass.precision == Precision::bfloat16 ? at::kBFloat16 : at::kFloat;
+}
+
+// The weight in the products' format; biases and norms stay as they are.
+std::vector<Tensor> in_format(const variable_list& weights, at::ScalarType type) {
+  std::vector<Tensor> result;
+  for (const Tensor& weight : weights) result.push_back(weight.numel() == 0 ? Tensor() : weight);
+  for (const Weight w : {kQkv, kOut, kUp, kDown}) result[w] = weights[w].to(type);
+  return result;
+}
+
+template <class T>
+Tensor forward_as(const BlockPass& pass, const Tensor& x, const std::vector<Tensor>& w,
+                  variable_list& saved) {
+  const Passes<T> passes(pass);
+  saved.resize(kSaved);
+  const auto first = passes.norm(x, {}, w[kNorm1], w[kNorm1Bias]);
+  Tensor qkv = project(first.out, w[kQkv], w[kQkvBias]);
+  passes.rotate(qkv, false);
+  const auto [attended, lse] = passes.attend(qkv);
+  const auto second = passes.norm(x, project(attended, w[kOut], w[kOutBias]), w[kNorm2], w[kNorm2Bias]);
+  const Tensor up = project(second.out, w[kUp], w[kUpBias]), inner = passes.inner(up);
+  saved = {x,          first.out,  first.inverse,  first.mean,  qkv, attended, lse,
+           second.sum, second.out, second.inverse, second.mean, up,  inner};
+  return second.sum + project(inner, w[kDown], w[kDownBias]);
+}
+
+template <class T>
+variable_list backward_as(const BlockPass& pass, const variable_list& s, const std::vector<Tensor>& w,
+                          const Tensor& dy) {
+  const Passes<T> passes(pass);
+  variable_list grads(kWeights);
+  Tensor dx = dy.clone();
+  const auto back = [&](const Tensor& d, const Tensor& x, Weight weight, Weight bias) {
+    ProjectionGradient g = project_backward(d, x, w[weight], w[bias].defined());
+    grads[weight] = g.weight;
+    grads[bias] = g.bias;
+    return g.input;
+  };
+  const Tensor dinner = back(dy.to(w[kDown].scalar_type()), s[kInner], kDown, kDownBias);
+  const Tensor dnormed2 = back(passes.inner_back(s[kUpOut], dinner), s[kNormed2], kUp, kUpBias);
+  const Tensor dattention = passes.norm_back(s[kSum2], s[kInverse2], s[kMean2], w[kNorm2], w[kNorm2Bias],
+                                             dnormed2, dx, true, grads[kNorm2], grads[kNorm2Bias]);
+  const Tensor dattended = back(dattention, s[kAttended], kOut, kOutBias);
+  Tensor dqkv = passes.attend_back(s[kQkvOut], s[kAttended], s[kLse], dattended);
+  passes.rotate(dqkv, true);
+  const Tensor dnormed1 = back(dqkv, s[kNormed1], kQkv, kQkvBias);
+  passes.norm_back(s[kX], s[kInverse1], s[kMean1], w[kNorm1], w[kNorm1Bias], dnormed1, dx, false,
+                   grads[kNorm1], grads[kNorm1Bias]);
+  variable_list result = {dx};
+  result.insert(result.end(), grads.begin(), grads.end());
+  return result;
+}
+
+struct FusedBlock : Function<FusedBlock> {
+  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& norm1,
+                        const Tensor& norm1_bias, const Tensor& qkv, const Tensor& qkv_bias,
+                        const Tensor& out, const Tensor& out_bias, const Tensor& norm2,
+                        const Tensor& norm2_bias, const Tensor& up, const Tensor& up_bias, const Tensor& down,
+                        const Tensor& down_bias, const std::shared_ptr<const BlockPass>& pass) {
+    const variable_list weights = {norm1, norm1_bias, qkv, qkv_bias, out,  out_bias,
+                                   norm2, norm2_bias, up,  up_bias,  down, down_bias};
+    at::NoGradGuard no_grad;
+    const std::vector<Tensor> w = in_format(weights, format_of(*pass));
+    variable_list saved;
+    const Tensor y = format_of(*pass) == at::kFloat ? forward_as<float>(*pass, x, w, saved)
+                                                    : forward_as<c10::BFloat16>(*pass, x, w, saved);
+    saved.insert(saved.end(), w.begin(), w.end());
+    context->save_for_backward(saved);
+    context->saved_data["pass"] = c10::IValue::make_capsule(c10::make_intrusive<PassHolder>(pass));
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list grads) {
+    const variable_list saved = context->get_saved_variables();
+    const std::vector<Tensor> w(saved.begin() + kSaved, saved.end());
+    const auto holder =
+        c10::static_intrusive_pointer_cast<PassHolder>(context->saved_data["pass"].toCapsule());
+    const Tensor dy = grads[0].contiguous();
+    variable_list result = format_of(*holder->pass) == at::kFloat
+                               ? backward_as<float>(*holder->pass, saved, w, dy)
+                               : backward_as<c10::BFloat16>(*holder->pass, saved, w, dy);
+    result.emplace_back();  // of the pass
+    return result;
+  }
+};
+
+}  // namespace
+
+bool can_fuse(const DecoderConfig& config, const Tensor& embedding) {
+  return embedding.is_cpu() && embedding.scalar_type() == at::kFloat && config.head_size % 2 == 0;
+}
+
+Tensor fused_block(const std::shared_ptr<const BlockPass>& pass, const Block& b, const Tensor& x) {
+  // A node takes no undefined tensor: an empty one stands for a bias that is not there.
+  const auto some = [&](const Tensor& bias) { return bias.defined() ? bias : at::empty({0}, x.options()); };
+  return FusedBlock::apply(x, b.attention_norm.weight, some(b.attention_norm.bias), b.qkv.weight,
+                           some(b.qkv.bias), b.attention_out.weight, some(b.attention_out.bias),
+                           b.mlp_norm.weight, some(b.mlp_norm.bias), b.up.weight, some(b.up.bias),
+                           b.down.weight, some(b.down.bias), pass);
+}
+
+}  // namespace keel

@@ -1,0 +1,71 @@
+// A block as one node against the plain statement in float64: hidden states and the gradient of every
+// parameter.
+#include "keel/models/fused_block.h"
+
+#include <gtest/gtest.h>
+
+#include "keel/models/model_folder.h"
+#include "tensors/dense_reference.h"
+#include "test_data.h"
+
+namespace keel {
+namespace {
+
+using namespace testing_reference;
+
+Forest random_forest(uint64_t seed) {
+  RandomSequence random({.seed = seed});
+  ForestBuilder builder;
+  for (const Segment& segment : random_segments(seed, 3, 9)) {
+    std::vector<int64_t> tokens;
+    for (int64_t i = 0; i < segment.size(); ++i) tokens.push_back(3 + random.below(20));
+    builder.add(tokens, segment.parent);
+  }
+  return builder.build();
+}
+
+struct Result {
+  Tensor hidden;
+  std::vector<Tensor> gradients;
+};
+
+Result run(const std::string& name, at::ScalarType type, Precision precision, const Forest& forest) {
+  const Model model = load_model(golden("models/" + name), type);
+  set_trainable(model, true);
+  std::vector<Tensor> parameters;
+  for (const Parameter& p : model.decoder.parameters()) parameters.push_back(p.value);
+  const Tensor hidden = forest_hidden(model.decoder, forest, precision);
+  return {hidden.detach(), gradients(hidden, normal_tensor(hidden.sizes().vec(), 3).to(type), parameters)};
+}
+
+// ‖a - b‖ / ‖b‖
+double relative(const Tensor& a, const Tensor& b) {
+  return ((a.to(at::kDouble) - b).norm() / b.norm()).item().toDouble();
+}
+
+class FusedBlock : public testing::TestWithParam<std::tuple<std::string, Precision, double>> {};
+
+TEST_P(FusedBlock, EqualsThePlainStatement) {
+  const auto [name, precision, tolerance] = GetParam();
+  const uint64_t first = 1000 * generator_seed();
+  for (uint64_t seed = first; seed < first + 3; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const Forest forest = random_forest(seed);
+    const Result wanted = run(name, at::kDouble, Precision::float32, forest);
+    const Result got = run(name, at::kFloat, precision, forest);
+    EXPECT_LT(relative(got.hidden, wanted.hidden), tolerance);
+    for (size_t i = 0; i < wanted.gradients.size(); ++i) {
+      EXPECT_LT(relative(got.gradients[i], wanted.gradients[i]), tolerance) << "parameter " << i;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, FusedBlock,
+                         testing::Combine(testing::Values("llama_untied", "gpt2", "qwen2"),
+                                          testing::Values(Precision::float32), testing::Values(1e-5)));
+INSTANTIATE_TEST_SUITE_P(HalfPrecision, FusedBlock,
+                         testing::Combine(testing::Values("llama_untied", "gpt2", "qwen2"),
+                                          testing::Values(Precision::bfloat16), testing::Values(5e-2)));
+
+}  // namespace
+}  // namespace keel
