@@ -138,7 +138,6 @@ Tensor Decoder::mlp(int64_t layer, const Tensor& x, Precision precision) const {
 Tensor Decoder::forward(const Tensor& tokens, const Tensor& positions, Attend& attend, Precision precision,
                         const Dropout* dropout) const {
   check_inputs(tokens, positions);
-  // Site 0 is the embedding; a block has two sites, after its attention and after its MLP.
   const auto drop = [&](const Tensor& x, int64_t site) {
     return dropout == nullptr || dropout->rate == 0 ? x : apply_dropout(x, *dropout, positions, site);
   };
@@ -155,12 +154,15 @@ Tensor Decoder::embed(const Tensor& tokens, const Tensor& positions) const {
   return learned_positions_.defined() ? x + at::embedding(learned_positions_, positions) : x;
 }
 
-Tensor Decoder::forward_fused(const Forest& forest, Precision precision) const {
+Tensor Decoder::forward_fused(const Forest& forest, Precision precision, const Dropout* dropout) const {
   check_inputs(forest.tokens, forest.positions);
-  const auto pass = std::make_shared<const BlockPass>(
-      BlockPass{config_, forest.segments, forest.positions.contiguous(), cos_, sin_, precision});
+  BlockPass shared{config_, forest.segments, forest.positions.contiguous(), cos_, sin_, precision, {}};
+  if (dropout != nullptr && dropout->rate > 0) shared.dropout = *dropout;
+  const auto pass = std::make_shared<const BlockPass>(std::move(shared));
   Tensor x = embed(forest.tokens, forest.positions);
-  for (const Block& block : blocks_) x = fused_block(pass, block, x);
+  if (pass->dropout) x = apply_dropout(x, *pass->dropout, pass->positions, 0);
+  for (size_t layer = 0; layer < blocks_.size(); ++layer)
+    x = fused_block(pass, static_cast<int64_t>(layer), blocks_[layer], x);
   return normalize(x, norm_);
 }
 
@@ -173,9 +175,8 @@ Tensor ForestAttend::operator()(int64_t, const Tensor& q, const Tensor& k, const
 
 Tensor forest_hidden(const Decoder& decoder, const Forest& forest, Precision precision,
                      const Dropout* dropout) {
-  const bool drops = dropout != nullptr && dropout->rate > 0;
-  if (!drops && can_fuse(decoder.config(), decoder.embedding()))
-    return decoder.forward_fused(forest, precision);
+  if (can_fuse(decoder.config(), decoder.embedding()))
+    return decoder.forward_fused(forest, precision, dropout);
   ForestAttend attend(forest.segments, decoder.config().head_size);
   return decoder.forward(forest.tokens, forest.positions, attend, precision, dropout);
 }

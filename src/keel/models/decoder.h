@@ -4,6 +4,7 @@
 #pragma once
 
 #include "keel/models/decoder_config.h"
+#include "keel/models/dropout.h"
 #include "keel/models/families.h"
 #include "keel/models/fused_block.h"
 #include "keel/tensors/forest.h"
@@ -16,16 +17,6 @@ namespace keel {
 struct Attend {
   virtual ~Attend() = default;
   virtual Tensor operator()(int64_t layer, const Tensor& q, const Tensor& k, const Tensor& v) = 0;
-};
-
-/// Dropout of the embeddings and of what each block adds to the residual stream (Vaswani et al. 2017,
-/// section 5.4). Masks are keyed by (seed, step, document, position, layer), so packing and micro-batches
-/// change nothing.
-struct Dropout {
-  double rate = 0;
-  uint64_t seed = 0;
-  uint32_t step = 0;
-  std::vector<int64_t> documents;  // (N) the row's document in the data
 };
 
 class Decoder {
@@ -43,7 +34,7 @@ class Decoder {
                  const Dropout* dropout = nullptr) const;
 
   /// The same over a whole forest, a node of autograd a block (fused_block.h). Errors: as forward.
-  Tensor forward_fused(const Forest& forest, Precision precision) const;
+  Tensor forward_fused(const Forest& forest, Precision precision, const Dropout* dropout = nullptr) const;
 
  private:
   Linear take(const std::string& name) const;

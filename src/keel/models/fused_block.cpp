@@ -22,9 +22,15 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
-struct PassHolder : torch::CustomClassHolder {
-  explicit PassHolder(std::shared_ptr<const BlockPass> p) : pass(std::move(p)) {}
+// Which block of which pass; held by the node for its way back.
+struct Place {
   std::shared_ptr<const BlockPass> pass;
+  int64_t layer;
+};
+
+struct PlaceHolder : torch::CustomClassHolder {
+  explicit PlaceHolder(Place p) : place(std::move(p)) {}
+  Place place;
 };
 
 // The parameters in the order in which the node takes them.
@@ -92,7 +98,12 @@ Tensor activate_backward(const Tensor& d, const Tensor& x, Activation activation
 template <class T>
 class Passes {
  public:
-  explicit Passes(const BlockPass& pass) : pass_(pass), config_(pass.config) {}
+  explicit Passes(const Place& place) : pass_(*place.pass), config_(pass_.config), layer_(place.layer) {}
+
+  // What the block's attention (part 1) or MLP (part 2) adds to the residual stream, and its gradient.
+  Tensor drop(const Tensor& x, int64_t part) const {
+    return pass_.dropout ? apply_dropout(x, *pass_.dropout, pass_.positions, 2 * layer_ + part) : x;
+  }
 
   struct Normed {
     Tensor sum, out, inverse, mean;
@@ -205,6 +216,7 @@ class Passes {
 
   const BlockPass& pass_;
   const DecoderConfig& config_;
+  int64_t layer_;
 };
 
 at::ScalarType format_of(const BlockPass& pass) {
@@ -220,25 +232,24 @@ std::vector<Tensor> in_format(const variable_list& weights, at::ScalarType type)
 }
 
 template <class T>
-Tensor forward_as(const BlockPass& pass, const Tensor& x, const std::vector<Tensor>& w,
-                  variable_list& saved) {
-  const Passes<T> passes(pass);
-  saved.resize(kSaved);
+Tensor forward_as(const Place& place, const Tensor& x, const std::vector<Tensor>& w, variable_list& saved) {
+  const Passes<T> passes(place);
   const auto first = passes.norm(x, {}, w[kNorm1], w[kNorm1Bias]);
   Tensor qkv = project(first.out, w[kQkv], w[kQkvBias]);
   passes.rotate(qkv, false);
   const auto [attended, lse] = passes.attend(qkv);
-  const auto second = passes.norm(x, project(attended, w[kOut], w[kOutBias]), w[kNorm2], w[kNorm2Bias]);
+  const Tensor added = passes.drop(project(attended, w[kOut], w[kOutBias]), 1);
+  const auto second = passes.norm(x, added, w[kNorm2], w[kNorm2Bias]);
   const Tensor up = project(second.out, w[kUp], w[kUpBias]), inner = passes.inner(up);
   saved = {x,          first.out,  first.inverse,  first.mean,  qkv, attended, lse,
            second.sum, second.out, second.inverse, second.mean, up,  inner};
-  return second.sum + project(inner, w[kDown], w[kDownBias]);
+  return second.sum + passes.drop(project(inner, w[kDown], w[kDownBias]), 2);
 }
 
 template <class T>
-variable_list backward_as(const BlockPass& pass, const variable_list& s, const std::vector<Tensor>& w,
+variable_list backward_as(const Place& place, const variable_list& s, const std::vector<Tensor>& w,
                           const Tensor& dy) {
-  const Passes<T> passes(pass);
+  const Passes<T> passes(place);
   variable_list grads(kWeights);
   Tensor dx = dy.clone();
   const auto back = [&](const Tensor& d, const Tensor& x, Weight weight, Weight bias) {
@@ -247,11 +258,11 @@ variable_list backward_as(const BlockPass& pass, const variable_list& s, const s
     grads[bias] = g.bias;
     return g.input;
   };
-  const Tensor dinner = back(dy.to(w[kDown].scalar_type()), s[kInner], kDown, kDownBias);
+  const Tensor dinner = back(passes.drop(dy.to(w[kDown].scalar_type()), 2), s[kInner], kDown, kDownBias);
   const Tensor dnormed2 = back(passes.inner_back(s[kUpOut], dinner), s[kNormed2], kUp, kUpBias);
   const Tensor dattention = passes.norm_back(s[kSum2], s[kInverse2], s[kMean2], w[kNorm2], w[kNorm2Bias],
                                              dnormed2, dx, true, grads[kNorm2], grads[kNorm2Bias]);
-  const Tensor dattended = back(dattention, s[kAttended], kOut, kOutBias);
+  const Tensor dattended = back(passes.drop(dattention, 1), s[kAttended], kOut, kOutBias);
   Tensor dqkv = passes.attend_back(s[kQkvOut], s[kAttended], s[kLse], dattended);
   passes.rotate(dqkv, true);
   const Tensor dnormed1 = back(dqkv, s[kNormed1], kQkv, kQkvBias);
@@ -267,30 +278,31 @@ struct FusedBlock : Function<FusedBlock> {
                         const Tensor& norm1_bias, const Tensor& qkv, const Tensor& qkv_bias,
                         const Tensor& out, const Tensor& out_bias, const Tensor& norm2,
                         const Tensor& norm2_bias, const Tensor& up, const Tensor& up_bias, const Tensor& down,
-                        const Tensor& down_bias, const std::shared_ptr<const BlockPass>& pass) {
+                        const Tensor& down_bias, const Place& place) {
     const variable_list weights = {norm1, norm1_bias, qkv, qkv_bias, out,  out_bias,
                                    norm2, norm2_bias, up,  up_bias,  down, down_bias};
     at::NoGradGuard no_grad;
-    const std::vector<Tensor> w = in_format(weights, format_of(*pass));
+    const at::ScalarType format = format_of(*place.pass);
+    const std::vector<Tensor> w = in_format(weights, format);
     variable_list saved;
-    const Tensor y = format_of(*pass) == at::kFloat ? forward_as<float>(*pass, x, w, saved)
-                                                    : forward_as<c10::BFloat16>(*pass, x, w, saved);
+    const Tensor y = format == at::kFloat ? forward_as<float>(place, x, w, saved)
+                                          : forward_as<c10::BFloat16>(place, x, w, saved);
     saved.insert(saved.end(), w.begin(), w.end());
     context->save_for_backward(saved);
-    context->saved_data["pass"] = c10::IValue::make_capsule(c10::make_intrusive<PassHolder>(pass));
+    context->saved_data["place"] = c10::IValue::make_capsule(c10::make_intrusive<PlaceHolder>(place));
     return y;
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
     const variable_list saved = context->get_saved_variables();
     const std::vector<Tensor> w(saved.begin() + kSaved, saved.end());
-    const auto holder =
-        c10::static_intrusive_pointer_cast<PassHolder>(context->saved_data["pass"].toCapsule());
+    const Place& place =
+        c10::static_intrusive_pointer_cast<PlaceHolder>(context->saved_data["place"].toCapsule())->place;
     const Tensor dy = grads[0].contiguous();
-    variable_list result = format_of(*holder->pass) == at::kFloat
-                               ? backward_as<float>(*holder->pass, saved, w, dy)
-                               : backward_as<c10::BFloat16>(*holder->pass, saved, w, dy);
-    result.emplace_back();  // of the pass
+    variable_list result = format_of(*place.pass) == at::kFloat
+                               ? backward_as<float>(place, saved, w, dy)
+                               : backward_as<c10::BFloat16>(place, saved, w, dy);
+    result.emplace_back();  // of the place
     return result;
   }
 };
@@ -301,13 +313,14 @@ bool can_fuse(const DecoderConfig& config, const Tensor& embedding) {
   return embedding.is_cpu() && embedding.scalar_type() == at::kFloat && config.head_size % 2 == 0;
 }
 
-Tensor fused_block(const std::shared_ptr<const BlockPass>& pass, const Block& b, const Tensor& x) {
+Tensor fused_block(const std::shared_ptr<const BlockPass>& pass, int64_t layer, const Block& b,
+                   const Tensor& x) {
   // A node takes no undefined tensor: an empty one stands for a bias that is not there.
   const auto some = [&](const Tensor& bias) { return bias.defined() ? bias : at::empty({0}, x.options()); };
   return FusedBlock::apply(x, b.attention_norm.weight, some(b.attention_norm.bias), b.qkv.weight,
                            some(b.qkv.bias), b.attention_out.weight, some(b.attention_out.bias),
                            b.mlp_norm.weight, some(b.mlp_norm.bias), b.up.weight, some(b.up.bias),
-                           b.down.weight, some(b.down.bias), pass);
+                           b.down.weight, some(b.down.bias), Place{pass, layer});
 }
 
 }  // namespace keel

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "keel/models/decoder_config.h"
+#include "keel/models/dropout.h"
 #include "keel/tensors/forest.h"
 #include "keel/tensors/precision.h"
 
@@ -24,12 +25,14 @@ struct BlockPass {
   Tensor positions;  // (N) int64
   Tensor cos, sin;   // (max_positions, head_size / 2) float32, or undefined
   Precision precision = Precision::float32;
+  std::optional<Dropout> dropout;
 };
 
 /// True where the node can stand for the plain statement: float32 master weights on the CPU.
 bool can_fuse(const DecoderConfig& config, const Tensor& embedding);
 
 /// x: (N, hidden) float32; returns (N, hidden) float32. Differentiable in x and the block's parameters.
-Tensor fused_block(const std::shared_ptr<const BlockPass>& pass, const Block& block, const Tensor& x);
+Tensor fused_block(const std::shared_ptr<const BlockPass>& pass, int64_t layer, const Block& block,
+                   const Tensor& x);
 
 }  // namespace keel

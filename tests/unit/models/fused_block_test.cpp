@@ -29,12 +29,13 @@ struct Result {
   std::vector<Tensor> gradients;
 };
 
-Result run(const std::string& name, at::ScalarType type, Precision precision, const Forest& forest) {
+Result run(const std::string& name, at::ScalarType type, Precision precision, const Forest& forest,
+           const Dropout& dropout) {
   const Model model = load_model(golden("models/" + name), type);
   set_trainable(model, true);
   std::vector<Tensor> parameters;
   for (const Parameter& p : model.decoder.parameters()) parameters.push_back(p.value);
-  const Tensor hidden = forest_hidden(model.decoder, forest, precision);
+  const Tensor hidden = forest_hidden(model.decoder, forest, precision, &dropout);
   return {hidden.detach(), gradients(hidden, normal_tensor(hidden.sizes().vec(), 3).to(type), parameters)};
 }
 
@@ -51,8 +52,10 @@ TEST_P(FusedBlock, EqualsThePlainStatement) {
   for (uint64_t seed = first; seed < first + 3; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const Forest forest = random_forest(seed);
-    const Result wanted = run(name, at::kDouble, Precision::float32, forest);
-    const Result got = run(name, at::kFloat, precision, forest);
+    Dropout dropout{seed % 2 == 0 ? 0.0 : 0.3, seed, 5, {}};
+    for (int64_t row = 0; row < forest.size(); ++row) dropout.documents.push_back(row / 7);
+    const Result wanted = run(name, at::kDouble, Precision::float32, forest, dropout);
+    const Result got = run(name, at::kFloat, precision, forest, dropout);
     EXPECT_LT(relative(got.hidden, wanted.hidden), tolerance);
     for (size_t i = 0; i < wanted.gradients.size(); ++i) {
       EXPECT_LT(relative(got.gradients[i], wanted.gradients[i]), tolerance) << "parameter " << i;
