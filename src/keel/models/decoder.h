@@ -27,6 +27,12 @@ class Decoder {
   const DecoderConfig& config() const { return config_; }
   const std::vector<Parameter>& parameters() const { return parameters_; }
   const Tensor& embedding() const { return parameters_.front().value; }
+  // The parts, for forms of this computation that are faster somewhere (fused_block, rollout/cpu_engine).
+  const std::vector<Block>& blocks() const { return blocks_; }
+  const Linear& norm() const { return norm_; }
+  const Tensor& learned_positions() const { return learned_positions_; }  // (max_positions, hidden) or undefined
+  const Tensor& cosines() const { return cos_; }  // (max_positions, head_size / 2) or undefined
+  const Tensor& sines() const { return sin_; }
 
   /// tokens, positions: (N) int64. Returns the normed last hidden states, (N, hidden).
   /// Errors: std::invalid_argument for a position beyond the context or a token beyond the vocabulary.

@@ -1,50 +1,55 @@
 #include "keel/rollout/sampler.h"
 
-#include <ATen/ops/linear.h>
-
 #include <algorithm>
 #include <cmath>
 #include <deque>
 
 #include "keel/base/error.h"
 #include "keel/base/random.h"
-#include "keel/rollout/kv_cache.h"
+#include "keel/rollout/engine.h"
+#include "keel/rollout/page_pool.h"
+#include "keel/tensors/decode_kernels.h"
 
 namespace keel {
 
-// A request in flight: one allocation of the cache holds the prompt, then a range for each sample.
+// A request in flight. Its samples share the pages that the prompt fills; where the prompt ends within a page, each
+// sample has a copy of that page and goes on in it.
 struct Sampler::Job {
   Ticket ticket = 0;
   Request request;
   Sink sink;
   int64_t budget = 0;
-  SlotRange slots;
+  std::vector<int32_t> shared_pages;
   int64_t running = 0;
   bool cancelled = false;
+  std::vector<Row*> rows;  // while its prompt is computed
 
   int64_t prompt_size() const { return static_cast<int64_t>(request.prompt.size()); }
-  int64_t slots_needed() const { return prompt_size() + request.samples * budget; }
+  int64_t pages_shared() const { return prompt_size() / kPagePositions; }
+  int64_t pages_of_sample() const { return pages_for(prompt_size() + budget) - pages_shared(); }
+  int64_t pages_needed() const { return pages_shared() + request.samples * pages_of_sample(); }
 };
 
 struct Sampler::Row {
   std::shared_ptr<Job> job;
   Completion completion;
+  std::vector<int32_t> pages;  // the shared ones first
+  TokenChoice choice;          // of the step that runs
   bool finished = false;
 
   int64_t added() const { return static_cast<int64_t>(completion.tokens.size()); }
-  // The newest token's slot and what it sees.
-  CacheRow cache_row() const {
-    const int64_t prompt_end = job->slots.begin + job->prompt_size();
-    const int64_t own = prompt_end + completion.sample * job->budget;
-    return {own + added() - 1, {job->slots.begin, prompt_end}, {own, own + added()}};
-  }
 };
 
 struct Sampler::State {
-  std::optional<KvCache> cache;
+  std::unique_ptr<Engine> engine;
+  std::optional<PagePool> pool;
   std::deque<std::shared_ptr<Job>> waiting;
   std::list<Row> rows;
+  std::vector<EngineRow> engine_rows;
+  std::vector<Row*> running;  // those of engine_rows
+  LogitsSink choose_running;
   Ticket next_ticket = 1;
+  int64_t pages = 0;
 };
 
 std::string finish_name(Finish finish) {
@@ -52,7 +57,12 @@ std::string finish_name(Finish finish) {
 }
 
 Sampler::Sampler(const Model& model, SamplerLimits limits)
-    : model_(model), limits_(limits), state_(std::make_unique<State>()) {}
+    : model_(model), limits_(limits), state_(std::make_unique<State>()) {
+  state_->choose_running = [this](size_t row, std::span<const float> logits) {
+    Row& r = *state_->running[row];
+    r.choice = choose(r, logits);
+  };
+}
 
 Sampler::~Sampler() = default;
 
@@ -103,13 +113,11 @@ void Sampler::admit() {
     const auto& job = state_->waiting.front();
     const bool alone = rows == 0;
     if (!alone && rows + job->request.samples > limits_.rows) break;
-    if (!state_->cache || (alone && state_->cache->slots() < job->slots_needed()))
-      state_->cache.emplace(model_.config(), std::max(limits_.cache_slots, job->slots_needed()),
-                            model_.decoder.embedding().options().requires_grad(false));
-    const auto slots = state_->cache->allocate(job->slots_needed());
-    if (!slots) break;
-    job->slots = *slots;
+    if (!state_->engine || (alone && state_->pages < job->pages_needed())) make_cache(job->pages_needed());
+    if (state_->pool->free() < job->pages_needed()) break;
+    for (int64_t i = 0; i < job->pages_shared(); ++i) job->shared_pages.push_back(state_->pool->take());
     rows += job->request.samples;
+    add_rows(job);
     admitted.push_back(job);
     state_->waiting.pop_front();
   }
@@ -117,75 +125,82 @@ void Sampler::admit() {
   retire();
 }
 
-void Sampler::prefill(const std::vector<std::shared_ptr<Job>>& jobs) {
-  ForestBuilder builder;
-  std::vector<int64_t> slots, last_rows;
-  std::vector<Row*> rows;
-  for (const auto& job : jobs) {
-    const int32_t segment = builder.add(job->request.prompt);
-    for (int64_t i = 0; i < job->prompt_size(); ++i) slots.push_back(job->slots.begin + i);
-    for (int64_t sample = 0; sample < job->request.samples; ++sample) {
-      state_->rows.push_back({job, {sample, {}, {}, {}, Finish::length}, false});
-      rows.push_back(&state_->rows.back());
-      last_rows.push_back(builder.last_row(segment));
-    }
+void Sampler::make_cache(int64_t pages_needed) {
+  state_->pages = std::max(pages_for(limits_.cache_slots), pages_needed);
+  state_->engine = make_engine(model_, state_->pages);
+  state_->pool.emplace(state_->pages);
+}
+
+void Sampler::add_rows(const std::shared_ptr<Job>& job) {
+  for (int64_t sample = 0; sample < job->request.samples; ++sample) {
+    Row& row = state_->rows.emplace_back();
+    row.job = job;
+    row.completion.sample = sample;
+    for (auto* values : {&row.completion.logps, &row.completion.logps_sampled})
+      values->reserve(static_cast<size_t>(job->budget));
+    row.completion.tokens.reserve(static_cast<size_t>(job->budget));
+    row.pages = job->shared_pages;
+    for (int64_t i = 0; i < job->pages_of_sample(); ++i) row.pages.push_back(state_->pool->take());
+    job->rows.push_back(&row);
   }
-  const Forest forest = builder.build();
-  const double scale = 1 / std::sqrt(static_cast<double>(model_.config().head_size));
-  PrefillAttend attend(*state_->cache, forest.segments, at::tensor(slots, at::kLong), scale);
-  const Tensor hidden = model_.decoder.forward(forest.tokens, forest.positions, attend, Precision::float32);
-  choose(hidden.index_select(0, at::tensor(last_rows, at::kLong)), rows);
+}
+
+// The first sample's pages take the prompt; the others copy the page in which they part.
+void Sampler::prefill(const std::vector<std::shared_ptr<Job>>& jobs) {
+  std::vector<EngineRow> rows;
+  std::vector<Job*> ends;  // of the row that ends a prompt: its job
+  for (const auto& job : jobs)
+    for (int64_t i = 0; i < job->prompt_size(); ++i) {
+      const bool last = i == job->prompt_size() - 1;
+      rows.push_back({job->request.prompt[static_cast<size_t>(i)], i, job->rows.front()->pages, last});
+      ends.push_back(last ? job.get() : nullptr);
+    }
+  state_->engine->run(rows, [&](size_t row, std::span<const float> logits) {
+    for (Row* sample : ends[row]->rows)
+      sample->choice = choose(*sample, logits);
+  });
+  for (const auto& job : jobs) {
+    const auto parting = static_cast<size_t>(job->pages_shared());
+    for (Row* row : job->rows) {
+      if (row != job->rows.front() && job->prompt_size() % kPagePositions != 0)
+        state_->engine->copy_page(job->rows.front()->pages[parting], row->pages[parting]);
+      accept(*row);
+    }
+    job->rows.clear();
+  }
 }
 
 void Sampler::decode() {
-  std::vector<int64_t> tokens, positions;
-  std::vector<CacheRow> cache_rows;
-  std::vector<Row*> rows;
+  state_->engine_rows.clear();
+  state_->running.clear();
   for (Row& row : state_->rows) {
-    tokens.push_back(row.completion.tokens.back());
-    positions.push_back(row.job->prompt_size() + row.added() - 1);
-    cache_rows.push_back(row.cache_row());
-    rows.push_back(&row);
+    state_->engine_rows.push_back(
+        {row.completion.tokens.back(), row.job->prompt_size() + row.added() - 1, row.pages, true});
+    state_->running.push_back(&row);
   }
-  const double scale = 1 / std::sqrt(static_cast<double>(model_.config().head_size));
-  DecodeAttend attend(*state_->cache, std::move(cache_rows), scale);
-  choose(model_.decoder.forward(at::tensor(tokens, at::kLong), at::tensor(positions, at::kLong), attend,
-                                Precision::float32),
-         rows);
+  state_->engine->run(state_->engine_rows, state_->choose_running);
+  for (Row* row : state_->running) accept(*row);
 }
 
-// hidden: (rows, hidden), the states that predict each row's next token.
-void Sampler::choose(const Tensor& hidden, const std::vector<Row*>& rows) {
-  const Tensor logits = at::linear(hidden, model_.head.weight).to(at::kFloat).contiguous();
-  const int64_t vocabulary = logits.size(1);
-  const float* values = logits.const_data_ptr<float>();
-  std::vector<TokenChoice> choices(rows.size());
-  at::parallel_for(0, static_cast<int64_t>(rows.size()), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const Row& row = *rows[static_cast<size_t>(i)];
-      const Request& request = row.job->request;
-      std::vector<int64_t> context;
-      if (request.options.repetition_penalty != 1) {
-        context = request.prompt;
-        context.insert(context.end(), row.completion.tokens.begin(), row.completion.tokens.end());
-      }
-      const double u =
-          uniform({request.seed, Stream::sampling, request.step, request.prompt_index,
-                   static_cast<uint32_t>(row.completion.sample), static_cast<uint32_t>(row.added())});
-      choices[static_cast<size_t>(i)] = choose_token(
-          {values + i * vocabulary, static_cast<size_t>(vocabulary)}, context, request.options, u);
-    }
-  });
-  for (size_t i = 0; i < rows.size(); ++i) accept(*rows[i], choices[i]);
+TokenChoice Sampler::choose(const Row& row, std::span<const float> logits) const {
+  const Request& request = row.job->request;
+  const double u = uniform({request.seed, Stream::sampling, request.step, request.prompt_index,
+                            static_cast<uint32_t>(row.completion.sample), static_cast<uint32_t>(row.added())});
+  std::vector<int64_t> context;
+  if (request.options.repetition_penalty != 1) {
+    context = request.prompt;
+    context.insert(context.end(), row.completion.tokens.begin(), row.completion.tokens.end());
+  }
+  return choose_token(logits, context, request.options, u);
 }
 
-void Sampler::accept(Row& row, const TokenChoice& choice) {
+void Sampler::accept(Row& row) {
   Completion& completion = row.completion;
-  completion.tokens.push_back(choice.token);
-  completion.logps.push_back(choice.logp);
-  completion.logps_sampled.push_back(choice.logp_sampled);
+  completion.tokens.push_back(row.choice.token);
+  completion.logps.push_back(row.choice.logp);
+  completion.logps_sampled.push_back(row.choice.logp_sampled);
   const auto& stops = row.job->request.options.stop_ids;
-  if (std::find(stops.begin(), stops.end(), choice.token) != stops.end())
+  if (std::find(stops.begin(), stops.end(), row.choice.token) != stops.end())
     completion.finish = Finish::stop;
   else if (stopped_by_string(row))
     completion.finish = Finish::stop_string;
@@ -210,8 +225,11 @@ void Sampler::retire() {
     }
     const std::shared_ptr<Job> job = row->job;
     if (!job->cancelled) job->sink(std::move(row->completion));
+    for (auto page = row->pages.begin() + job->pages_shared(); page != row->pages.end(); ++page)
+      state_->pool->give_back(*page);
     row = state_->rows.erase(row);
-    if (--job->running == 0) state_->cache->release(job->slots);
+    if (--job->running > 0) continue;
+    for (const int32_t page : job->shared_pages) state_->pool->give_back(page);
   }
 }
 

@@ -1,6 +1,6 @@
 // Batched generation. Requests wait until the cache has room, run together, and leave when they are finished,
 // so short ones make place for others (continuous batching). A request's prompt is computed and stored once
-// for all of its samples. No tensor is in the interface.
+// for all of its samples. No tensor is in the interface, and nothing is allocated for a token.
 #pragma once
 
 #include <functional>
@@ -59,17 +59,19 @@ class Sampler {
  private:
   struct Job;
   struct Row;
+  struct State;
   void admit();
+  void make_cache(int64_t pages_needed);
+  void add_rows(const std::shared_ptr<Job>& job);
   void prefill(const std::vector<std::shared_ptr<Job>>& jobs);
   void decode();
-  void choose(const Tensor& hidden, const std::vector<Row*>& rows);
-  void accept(Row& row, const TokenChoice& choice);
+  TokenChoice choose(const Row& row, std::span<const float> logits) const;
+  void accept(Row& row);
   bool stopped_by_string(const Row& row) const;
   void retire();
 
   const Model& model_;
   SamplerLimits limits_;
-  struct State;
   std::unique_ptr<State> state_;
 };
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "keel/tensors/decode_kernels.h"
+
 namespace keel {
 namespace {
 
@@ -101,24 +103,21 @@ std::vector<double> sampling_distribution(std::span<const float> logits, std::sp
 
 TokenChoice choose_token(std::span<const float> logits, std::span<const int64_t> context,
                          const SamplingOptions& options, double u) {
-  if (options.temperature == 0) return choose_greedily(logits, context, options);
-  const double inverse = 1 / options.temperature, lse = log_sum_exp(logits, inverse);
+  const double inverse = 1 / options.temperature;
   if (options.reshapes()) {
+    if (options.temperature == 0) return choose_greedily(logits, context, options);
+    const double lse = log_sum_exp(logits, inverse);
     const std::vector<double> probabilities = sampling_distribution(logits, context, options);
     const size_t token = inverse_cumulative(probabilities, u);
     return {static_cast<int64_t>(token), logits[token] * inverse - lse, std::log(probabilities[token])};
   }
-  double sum = 0;
-  size_t token = logits.size() - 1;
-  for (size_t i = 0; i < logits.size(); ++i) {
-    sum += std::exp(logits[i] * inverse - lse);
-    if (sum >= u) {
-      token = i;
-      break;
-    }
-  }
-  const double logp = logits[token] * inverse - lse;
-  return {static_cast<int64_t>(token), logp, logp};
+  static const DecodeKernels& kernels = *decode_kernel_levels().front();
+  thread_local std::vector<float> sums;
+  sums.resize(logits.size() / kDrawBlock + 1);
+  const bool greedy = options.temperature == 0;
+  const Draw draw = kernels.draw({logits.data(), static_cast<int64_t>(logits.size()),
+                                  greedy ? 1.0F : static_cast<float>(inverse), u, greedy, sums.data()});
+  return {draw.token, draw.logp, greedy ? 0.0 : draw.logp};
 }
 
 }  // namespace keel

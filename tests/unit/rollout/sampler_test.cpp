@@ -6,7 +6,6 @@
 
 #include "keel/base/error.h"
 #include "keel/models/model_folder.h"
-#include "keel/tensors/cache_attention.h"
 #include "tensors/dense_reference.h"
 #include "tensors/golden_tensors.h"
 #include "test_data.h"
@@ -110,17 +109,6 @@ TEST(Sampler, StopStringsEndATextAfterTheTokenThatCompletesThem) {
   const auto stopped = generate(model, {request})[0][0];
   EXPECT_EQ(stopped.finish, Finish::stop_string);
   EXPECT_EQ(stopped.tokens, std::vector<int64_t>(free.begin(), free.begin() + 6));
-}
-
-TEST(CacheAttention, EqualsThePlainStatement) {
-  const std::vector<KeyRanges> ranges = {{0, 3, 5, 6}, {0, 3, 6, 9}, {9, 9, 9, 12}, {2, 3, 4, 4}};
-  for (const auto type : {at::kDouble, at::kFloat}) {
-    const Tensor q = normal_tensor({4, 6, 5}, 1, type), k = normal_tensor({12, 2, 5}, 2, type),
-                 v = normal_tensor({12, 2, 5}, 3, type);
-    EXPECT_LT(largest_difference(cache_attention(q, k, v, ranges, 0.4),
-                                 cache_attention_plain(q, k, v, ranges, 0.4)),
-              type == at::kDouble ? 1e-13 : 1e-5);
-  }
 }
 
 TEST(TokenChoice, DistributionEqualsTransformers) {

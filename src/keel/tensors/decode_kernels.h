@@ -1,0 +1,127 @@
+// The inner loops of decoding: products with packed weights, attention of one query over a paged cache, norms
+// and gates of one row. Compiled once for each instruction set (decode_kernels_*.cpp) and chosen at run time;
+// raw pointers only. Every result of a row depends on that row alone, never on how many rows are computed
+// with it.
+//
+// Numbers are float, or bfloat16 as uint16_t; sums are always float32. Two neighbouring bfloat16 of the summed
+// dimension lie together in one 32-bit word, which is what AVX512-BF16 multiplies.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace keel {
+
+constexpr int64_t kPanel = 64;       // outputs of one packed panel of weights
+constexpr int64_t kPagePositions = 16;  // positions of one page of the cache
+constexpr int64_t kDrawBlock = 64;      // logits whose weights are summed before a draw walks over them
+
+/// Elements behind which rows and heads are filled with zeros: whole vectors at every level.
+constexpr int64_t kPadding = 16;
+constexpr int64_t padded(int64_t elements) {
+  return (elements + kPadding - 1) / kPadding * kPadding;
+}
+
+/// out (rows, kPanel) = a (rows, inner) times one panel. T is float or uint16_t (bfloat16).
+template <class T>
+struct PanelProduct {
+  const T* a = nullptr;
+  int64_t rows = 0, a_stride = 0;
+  const T* panel = nullptr;  // [inner / pair][kPanel][pair], pair: 1 for float, 2 for bfloat16
+  int64_t inner = 0;         // a multiple of kPadding
+  float* out = nullptr;
+};
+
+/// One query's heads that share a key head, against the first `positions` positions of a sequence.
+template <class T>
+struct PagedAttention {
+  const float* q = nullptr;  // (group, head), rotated; scaled by `scale` here
+  int64_t group = 0, head = 0;  // head: padded
+  float scale = 1;
+  const T *keys = nullptr, *values = nullptr;  // of page 0, this layer and key head
+  int64_t page_stride = 0;                     // elements from one page to the next
+  const int32_t* pages = nullptr;
+  int64_t positions = 0;
+  float* scores = nullptr;  // scratch, padded(positions)
+  T *weights = nullptr, *query = nullptr;  // scratch, padded(positions) and head
+  T* out = nullptr;         // (group, out_stride)
+  int64_t out_stride = 0;
+};
+
+template <class T>
+struct RowNorm {
+  const float *x = nullptr, *weight = nullptr, *bias = nullptr;  // bias: LayerNorm only, or null
+  int64_t width = 0;
+  float epsilon = 0;
+  bool centered = false;  // LayerNorm
+  T* out = nullptr;
+};
+
+enum class Gate { silu, gelu_tanh, gelu, relu };
+
+/// out (width) = act(x) · up, or act(x) when up is null.
+template <class T>
+struct GateRow {
+  Gate gate = Gate::silu;
+  const float *x = nullptr, *up = nullptr;
+  int64_t width = 0;
+  T* out = nullptr;
+};
+
+/// One row's softmax at 1 / temperature and a draw from it.
+struct DrawRow {
+  const float* logits = nullptr;
+  int64_t count = 0;
+  float inverse_temperature = 1;
+  double u = 0;     // in (0, 1)
+  bool greedy = false;
+  float* sums = nullptr;  // scratch, one for each kDrawBlock logits
+};
+struct Draw {
+  int64_t token = 0;
+  double logp = 0;
+};
+
+struct DecodeKernels {
+  const char* level;
+  void (*product_float)(const PanelProduct<float>&);
+  void (*product_bfloat16)(const PanelProduct<uint16_t>&);
+  void (*attend_float)(const PagedAttention<float>&);
+  void (*attend_bfloat16)(const PagedAttention<uint16_t>&);
+  void (*norm_float)(const RowNorm<float>&);
+  void (*norm_bfloat16)(const RowNorm<uint16_t>&);
+  void (*gate_float)(const GateRow<float>&);
+  void (*gate_bfloat16)(const GateRow<uint16_t>&);
+  Draw (*draw)(const DrawRow&);
+
+  void operator()(const PanelProduct<float>& work) const { product_float(work); }
+  void operator()(const PanelProduct<uint16_t>& work) const { product_bfloat16(work); }
+  void operator()(const PagedAttention<float>& work) const { attend_float(work); }
+  void operator()(const PagedAttention<uint16_t>& work) const { attend_bfloat16(work); }
+  void operator()(const RowNorm<float>& work) const { norm_float(work); }
+  void operator()(const RowNorm<uint16_t>& work) const { norm_bfloat16(work); }
+  void operator()(const GateRow<float>& work) const { gate_float(work); }
+  void operator()(const GateRow<uint16_t>& work) const { gate_bfloat16(work); }
+};
+
+/// Those that this processor can run, the best first; the last is portable.
+std::vector<const DecodeKernels*> decode_kernel_levels();
+
+/// kPanel rows of a weight, each of `inner` float32 (null: zeros) → one panel of padded(inner) · kPanel elements.
+template <class T>
+void pack_panel(const float* const* rows, int64_t inner, T* packed);
+
+/// Where position `slot` of a page keeps the element `c` of its key: [head / pair][kPagePositions][pair]; of
+/// its value: [kPagePositions / pair][head][pair].
+template <class T>
+constexpr int64_t key_place(int64_t slot, int64_t c) {
+  constexpr int64_t kPair = sizeof(float) / sizeof(T);
+  return (c / kPair * kPagePositions + slot) * kPair + c % kPair;
+}
+template <class T>
+constexpr int64_t value_place(int64_t slot, int64_t c, int64_t head) {
+  constexpr int64_t kPair = sizeof(float) / sizeof(T);
+  return (slot / kPair * head + c) * kPair + slot % kPair;
+}
+
+}  // namespace keel

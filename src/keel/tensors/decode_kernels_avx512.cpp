@@ -1,0 +1,15 @@
+// The decoding kernels for AVX-512 without bfloat16 products (Skylake-X, Ice Lake).
+#include "keel/tensors/decode_kernels.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
+
+#define KEEL_LEVEL avx512
+#define KEEL_LEVEL_NAME "avx512"
+#define KEEL_LANES 16
+#define KEEL_VECTORS 4
+#define KEEL_DOTS_BFLOAT16 0
+#include "keel/tensors/decode_kernels_body.h"
+#endif
