@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 import plots
 import tables
-from measures import best_of_n, best_of_n_kl, bootstrap, within_prompt_correlation
+from measures import accuracy, best_of_n, best_of_n_kl, bootstrap, within_prompt_correlation
 
 JUDGES = ("judge", "tfidf")
 BETAS = ("0.3", "0.15", "0.1", "0.05")
@@ -122,10 +122,6 @@ def tuning(path):
         if "held_out" in run:
             rows[-1]["held_out"] = accuracy(np.array(run["held_out"]), held_out)
     return rows
-
-
-def accuracy(logits, labels):
-    return float(((logits > 0) == (labels == 1)).mean())
 
 
 def control_checks(arms):

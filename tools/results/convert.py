@@ -84,7 +84,7 @@ def versions(reviews, part, generator):
 
 
 def training_rows(keel, model, reviews, part):
-    """The versions as labelled rows; every second version of a review is cut at the length of a sample."""
+    """The versions as labelled rows; the second version of each review is cut at the length of a sample."""
     texts = [" ".join(words) for words in versions(reviews, part, random.Random(SPLIT_SEED))]
     rows = []
     for n, ids in enumerate(tokenize(keel, model, texts)):

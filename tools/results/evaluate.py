@@ -12,7 +12,7 @@ import subprocess
 import numpy as np
 
 import judge_tfidf
-from measures import distinct_2
+from measures import accuracy, distinct_2
 
 SAMPLES = 4       # a prompt, of every arm
 BEST_OF_SAMPLES = 64  # a prompt, of the SFT model
@@ -63,7 +63,7 @@ class Evaluation:
             for name in ("judge", "proxy"):
                 logits = self.rewards(self.folder / name / "final", rows,
                                       self.folder / "scores" / f"{part}-{name}.jsonl")
-                result[name][part] = float(((np.array(logits) > 0) == labels).mean())
+                result[name][part] = accuracy(logits, labels)
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(result, indent=1) + "\n")
 

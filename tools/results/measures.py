@@ -24,6 +24,11 @@ def within_prompt_correlation(a, b):
     return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum()))
 
 
+def accuracy(logits, labels):
+    """The share of logits whose sign is their label's, 1 or 0."""
+    return float(((np.asarray(logits) > 0) == (np.asarray(labels) == 1)).mean())
+
+
 def distinct_2(sequences):
     """Different pairs of neighbouring tokens / all such pairs. Falls with the number of samples: compare
     equal numbers only."""

@@ -47,10 +47,11 @@ def arms(path, result):
         rates = [100 * arm[f"{judge}_rate"]["mean"] for arm in result["arms"]]
         color = ("#0a6", "#26a")[k]
         axis.bar(at, rates, width, color=color, label=NAMES[judge])
-        axis.axhline(100 * result["sft"][judge]["mean"], color=color, lw=0.8, ls="--")
+        axis.axhline(100 * result["sft"][judge]["mean"], color=color, lw=0.8, ls="--",
+                     label=f"SFT, {NAMES[judge]}")
     axis.set_xticks(range(len(names)), names)
     axis.set(ylabel="samples called positive (%)", ylim=(0, 100))
-    axis.legend(frameon=False)
+    axis.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
     save(figure, path)
 
 

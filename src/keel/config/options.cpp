@@ -164,24 +164,22 @@ bool take_positional(const std::string& argument, std::vector<Given>& given) {
                                                 flag_name(near) + "?");
 }
 
+// A value as help and pages show it; a list's items side by side.
+struct DefaultText {
+  std::string operator()(bool* v) const { return *v ? "true" : "false"; }
+  std::string operator()(int64_t* v) const { return std::to_string(*v); }
+  std::string operator()(double* v) const { return Json(*v).dump(); }
+  std::string operator()(std::string* v) const { return *v; }
+  template <class Item>
+  std::string operator()(std::vector<Item>* v) const {
+    std::string text;
+    for (Item& item : *v) text += (text.empty() ? "" : " ") + (*this)(&item);
+    return text;
+  }
+};
+
 std::string default_text(const OptionValue& value) {
-  struct Text {
-    std::string operator()(bool* v) const { return *v ? "true" : "false"; }
-    std::string operator()(int64_t* v) const { return std::to_string(*v); }
-    std::string operator()(double* v) const { return Json(*v).dump(); }
-    std::string operator()(std::string* v) const { return *v; }
-    std::string operator()(std::vector<std::string>* v) const {
-      std::string text;
-      for (const std::string& item : *v) text += (text.empty() ? "" : " ") + item;
-      return text;
-    }
-    std::string operator()(std::vector<int64_t>* v) const {
-      std::string text;
-      for (const int64_t item : *v) text += (text.empty() ? "" : " ") + std::to_string(item);
-      return text;
-    }
-  };
-  return std::visit(Text{}, value);
+  return std::visit(DefaultText{}, value);
 }
 
 std::string note_of(const Field& field) {

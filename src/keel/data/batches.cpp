@@ -70,9 +70,9 @@ JudgedBatch judged_batch(std::span<const Example* const> examples, std::optional
 TokenRows token_rows(const JudgedBatch& judged) {
   std::vector<int64_t> rows, completions;
   std::vector<double> weights;
+  const int64_t* last_rows = judged.last_rows.const_data_ptr<int64_t>();
   for (size_t i = 0; i < judged.first_row.size(); ++i) {
-    const int64_t first = judged.first_row[i];
-    const int64_t count = judged.last_rows[static_cast<int64_t>(i)].item().toLong() - first + 1;
+    const int64_t first = judged.first_row[i], count = last_rows[i] - first + 1;
     for (int64_t t = 0; t < count; ++t) {
       rows.push_back(first + t);
       completions.push_back(static_cast<int64_t>(i));

@@ -1,14 +1,16 @@
 #include "keel/models/average.h"
 
+#include <algorithm>
+
 #include "keel/base/error.h"
+#include "keel/tensors/checks.h"
 
 namespace keel {
 namespace {
 
-std::string shape_text(const Parameter& p) {
-  std::string text = p.name + " of";
-  for (const int64_t size : p.value.sizes()) text += " " + std::to_string(size);
-  return text;
+std::string described(const std::vector<Parameter>& parameters, size_t i) {
+  if (i >= parameters.size()) return "no more weights";
+  return parameters[i].name + " of shape " + shape_text(parameters[i].value.sizes());
 }
 
 void check_alike(const Model& first, const Model& other) {
@@ -19,8 +21,7 @@ void check_alike(const Model& first, const Model& other) {
   if (other.family != first.family) fail("a " + first.family->model_type, "a " + other.family->model_type);
   const std::vector<Parameter> ours = first.parameters(), theirs = other.parameters();
   for (size_t i = 0; i < std::max(ours.size(), theirs.size()); ++i) {
-    const std::string expected = i < ours.size() ? shape_text(ours[i]) : "no more weights";
-    const std::string got = i < theirs.size() ? shape_text(theirs[i]) : "no more weights";
+    const std::string expected = described(ours, i), got = described(theirs, i);
     if (expected != got) fail(expected, got);
   }
   if (other.head.kind != first.head.kind || other.head.reward_label != first.head.reward_label ||

@@ -75,24 +75,27 @@ Prompts open_prompts(const SampleOptions& o, const Model& model, const Tokenizer
   return prompts;
 }
 
-// Every id that ends a text by the model's configs or its tokenizer.
-void append_end_ids(std::vector<int64_t>& ids, const Model& model,
-                    const std::optional<Tokenizer>& tokenizer) {
+// What --stop-ids names, and every id that ends a text by the model's configs or its tokenizer.
+std::vector<int64_t> stop_ids_of(const SampleOptions& o, const Model& model,
+                                 const std::optional<Tokenizer>& tokenizer) {
+  std::vector<int64_t> ids = o.stop_ids;
+  if (o.ignore_eos) return ids;
   const std::vector<int64_t> named = end_ids(model);
   ids.insert(ids.end(), named.begin(), named.end());
   if (const auto end = end_id(model, tokenizer ? &*tokenizer : nullptr)) ids.push_back(*end);
+  return ids;
 }
 
 std::vector<Request> make_requests(const SampleOptions& o, const Prompts& prompts, const Model& model,
                                    const std::optional<Tokenizer>& tokenizer) {
   std::vector<Request> requests;
+  const std::vector<int64_t> stop_ids = stop_ids_of(o, model, tokenizer);  // reads a file: once
   for (size_t i = 0; i < prompts.ids.size(); ++i) {
     Request request;
     request.prompt = prompts.ids[i];
     request.samples = o.samples_per_prompt;
     request.options = o.sampling;
-    request.options.stop_ids = o.stop_ids;
-    if (!o.ignore_eos) append_end_ids(request.options.stop_ids, model, tokenizer);
+    request.options.stop_ids = stop_ids;
     request.seed = static_cast<uint64_t>(o.seed);
     request.prompt_index = static_cast<uint32_t>(i);
     if (tokenizer)

@@ -166,10 +166,14 @@ void RunFolder::sample(int64_t step, Json row) {
   samples_->line(json_text(line));
 }
 
+void RunFolder::sync() {
+  for (auto* file : {&metrics_, &events_, &samples_})
+    if (*file) (*file)->sync();
+}
+
 void RunFolder::save_checkpoint(int64_t step, const std::function<void(const fs::path&)>& write,
                                 int64_t keep) {
-  if (metrics_) metrics_->sync();
-  if (samples_) samples_->sync();
+  sync();
   AtomicFolder folder(checkpoint(step));
   write(folder.temporary());
   folder.commit();
@@ -178,8 +182,7 @@ void RunFolder::save_checkpoint(int64_t step, const std::function<void(const fs:
 }
 
 void RunFolder::finish(const std::function<void(const fs::path&)>& write) {
-  if (metrics_) metrics_->sync();
-  if (samples_) samples_->sync();
+  sync();
   AtomicFolder folder(final_folder());
   write(folder.temporary());
   folder.commit();

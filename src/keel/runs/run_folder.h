@@ -53,6 +53,7 @@ class RunFolder {
 
  private:
   void open_events();
+  void sync();
 
   std::filesystem::path path_;
   std::optional<AppendFile> metrics_, events_, samples_;
