@@ -25,7 +25,8 @@ bool spin(const Waiting& waiting, int64_t rounds) {
   return !waiting();
 }
 
-constexpr int64_t kPatience = 1 << 14;  // turns of a member without work before it sleeps: below a millisecond
+constexpr int64_t kPatience =
+    1 << 14;  // turns of a member without work before it sleeps: below a millisecond
 
 }  // namespace
 

@@ -28,8 +28,8 @@ class ThreadTeam {
   int members_;
   std::vector<std::thread> threads_;
   const std::function<void(int)>* work_ = nullptr;
-  alignas(64) std::atomic<uint32_t> rounds_{0};   // of run(), counted when work is there
-  alignas(64) std::atomic<int> arrived_{0};       // at the barrier
+  alignas(64) std::atomic<uint32_t> rounds_{0};    // of run(), counted when work is there
+  alignas(64) std::atomic<int> arrived_{0};        // at the barrier
   alignas(64) std::atomic<uint32_t> barriers_{0};  // that all have passed
   std::atomic<bool> stopped_{false};
 };

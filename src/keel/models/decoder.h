@@ -30,7 +30,9 @@ class Decoder {
   // The parts, for forms of this computation that are faster somewhere (fused_block, rollout/cpu_engine).
   const std::vector<Block>& blocks() const { return blocks_; }
   const Linear& norm() const { return norm_; }
-  const Tensor& learned_positions() const { return learned_positions_; }  // (max_positions, hidden) or undefined
+  const Tensor& learned_positions() const {
+    return learned_positions_;
+  }                                               // (max_positions, hidden) or undefined
   const Tensor& cosines() const { return cos_; }  // (max_positions, head_size / 2) or undefined
   const Tensor& sines() const { return sin_; }
 

@@ -1,6 +1,6 @@
-// Generation without ATen: one team of threads runs a whole step between barriers, weights lie packed in panels, keys
-// and values in the layout that the products read, and nothing is allocated on the way. What it computes is
-// Decoder::forward; the tests hold both together for every family and instruction set.
+// Generation without ATen: one team of threads runs a whole step between barriers, weights lie packed in
+// panels, keys and values in the layout that the products read, and nothing is allocated on the way. What it
+// computes is Decoder::forward; the tests hold both together for every family and instruction set.
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -14,17 +14,18 @@
 namespace keel {
 namespace {
 
-constexpr int64_t kChunk = 256;       // rows that pass through the layers together
-constexpr int64_t kRowBlock = 48;     // rows that one panel multiplies at a time
+constexpr int64_t kChunk = 256;        // rows that pass through the layers together
+constexpr int64_t kRowBlock = 48;      // rows that one panel multiplies at a time
 constexpr int64_t kHalf = kPanel / 2;  // a gated panel holds 32 gates and their 32 ups
-constexpr int64_t kLogits = 1 << 21;  // logits that live at once, but at least 16 rows
+constexpr int64_t kLogits = 1 << 21;   // logits that live at once, but at least 16 rows
 
 // Zeroed memory that is real only where it was touched.
 template <class T>
 class Zeros {
  public:
   explicit Zeros(int64_t count = 0)
-      : data_(static_cast<T*>(std::calloc(static_cast<size_t>(std::max<int64_t>(count, 1)), sizeof(T))), std::free) {
+      : data_(static_cast<T*>(std::calloc(static_cast<size_t>(std::max<int64_t>(count, 1)), sizeof(T))),
+              std::free) {
     if (!data_) throw std::bad_alloc();
   }
   T* at(int64_t index) const { return data_.get() + index; }
@@ -194,7 +195,11 @@ class CpuEngine : public Engine {
     Zeros<float> tile, scores, q;
     Zeros<T> weights, query, out;
     Scratch(int64_t positions, int64_t head, int64_t group)
-        : tile(kRowBlock * kPanel), scores(positions), q(group * head), weights(positions), query(head),
+        : tile(kRowBlock * kPanel),
+          scores(positions),
+          q(group * head),
+          weights(positions),
+          query(head),
           out(group * head) {}
   };
 
@@ -210,14 +215,15 @@ class CpuEngine : public Engine {
 
   // Calls finish(row, panel, tile of the row) for every row of a · weightᵀ, a: (rows, stride).
   template <class Finish>
-  void multiply(int member, const T* a, int64_t stride, int64_t rows, const Packed<T>& w, const Finish& finish) {
+  void multiply(int member, const T* a, int64_t stride, int64_t rows, const Packed<T>& w,
+                const Finish& finish) {
     const int64_t row_blocks = (rows + kRowBlock - 1) / kRowBlock;
     float* tile = scratch_[static_cast<size_t>(member)].tile.at(0);
     share(member, w.panels * row_blocks, [&](int64_t item) {
       const int64_t panel = item / row_blocks, first = item % row_blocks * kRowBlock;
       const int64_t taken = std::min(kRowBlock, rows - first);
-      kernels_(PanelProduct<T>{a + first * stride, taken, stride, w.weights.at(panel * w.inner * kPanel), w.inner,
-                               tile});
+      kernels_(PanelProduct<T>{a + first * stride, taken, stride, w.weights.at(panel * w.inner * kPanel),
+                               w.inner, tile});
       for (int64_t r = 0; r < taken; ++r) finish(first + r, panel, tile + r * kPanel);
     });
     team_.barrier();
@@ -271,7 +277,8 @@ class CpuEngine : public Engine {
     const int64_t items = count() * config_.kv_heads;
     share(member, items, [&](int64_t i) { store(i / config_.kv_heads, i % config_.kv_heads, layer); });
     team_.barrier();
-    share(member, items, [&](int64_t i) { attend(member, i / config_.kv_heads, i % config_.kv_heads, layer); });
+    share(member, items,
+          [&](int64_t i) { attend(member, i / config_.kv_heads, i % config_.kv_heads, layer); });
     team_.barrier();
     add_projection(member, attended_.at(0), padded(queries_), block.out);
   }
@@ -280,7 +287,8 @@ class CpuEngine : public Engine {
     const Tensor& cosines = model_.decoder.cosines();
     const int64_t half = config_.head_size / 2;
     if (cosines.defined())
-      rotate_head(x, floats(cosines) + position * half, floats(model_.decoder.sines()) + position * half, half);
+      rotate_head(x, floats(cosines) + position * half, floats(model_.decoder.sines()) + position * half,
+                  half);
   }
 
   // A row's key, rotated, and value go to its page.
@@ -289,7 +297,8 @@ class CpuEngine : public Engine {
     float* k = qkv_.at(row * qkv_stride_ + queries_ + kv_head * config_.head_size);
     const float* v = k + keys_width_;
     rotate(k, r.position);
-    const int64_t page = r.pages[static_cast<size_t>(r.position / kPagePositions)], slot = r.position % kPagePositions;
+    const int64_t page = r.pages[static_cast<size_t>(r.position / kPagePositions)],
+                  slot = r.position % kPagePositions;
     const int64_t at = ((layer * config_.kv_heads + kv_head) * pages_ + page) * kPagePositions * head_;
     for (int64_t c = 0; c < config_.head_size; ++c) {
       *keys_.at(at + key_place<T>(slot, c)) = stored(k[c], T());
@@ -310,31 +319,31 @@ class CpuEngine : public Engine {
     T* to = attended_.at(row * padded(queries_) + kv_head * group * width);
     const int64_t at = (layer * config_.kv_heads + kv_head) * pages_ * kPagePositions * head_;
     const bool whole = head_ == width;  // else a head's padding would lie over its neighbour
-    kernels_(PagedAttention<T>{own.q.at(0), group, head_, 1 / std::sqrt(static_cast<float>(width)), keys_.at(at),
-                               values_.at(at), kPagePositions * head_, r.pages.data(), r.position + 1,
-                               own.scores.at(0), own.weights.at(0), own.query.at(0), whole ? to : own.out.at(0),
-                               whole ? width : head_});
+    kernels_(PagedAttention<T>{own.q.at(0), group, head_, 1 / std::sqrt(static_cast<float>(width)),
+                               keys_.at(at), values_.at(at), kPagePositions * head_, r.pages.data(),
+                               r.position + 1, own.scores.at(0), own.weights.at(0), own.query.at(0),
+                               whole ? to : own.out.at(0), whole ? width : head_});
     for (int64_t g = 0; !whole && g < group; ++g) std::copy_n(own.out.at(g * head_), width, to + g * width);
   }
 
   void mlp(int member, const PackedBlock<T>& block) {
     normalize_all(member, block.norm2);
     const int64_t wide = config_.gated_mlp ? kHalf : kPanel;
-    multiply(member, normed_.at(0), padded(config_.hidden), count(), block.up,
-             [&](int64_t row, int64_t panel, float* tile) {
-               if (block.up.has_bias) add_row(tile, block.up.bias.at(panel * kPanel), nullptr, kPanel);
-               kernels_(GateRow<T>{gate_of(config_.activation), tile, config_.gated_mlp ? tile + kHalf : nullptr,
-                                   wide, inner_.at(row * mlp_stride_ + panel * wide)});
-             });
+    multiply(
+        member, normed_.at(0), padded(config_.hidden), count(), block.up,
+        [&](int64_t row, int64_t panel, float* tile) {
+          if (block.up.has_bias) add_row(tile, block.up.bias.at(panel * kPanel), nullptr, kPanel);
+          kernels_(GateRow<T>{gate_of(config_.activation), tile, config_.gated_mlp ? tile + kHalf : nullptr,
+                              wide, inner_.at(row * mlp_stride_ + panel * wide)});
+        });
     add_projection(member, inner_.at(0), mlp_stride_, block.down);
   }
 
   // Logits of some of the wanted rows, handed to the sink.
   void language(int member, size_t first, size_t taken) {
     const auto rows = static_cast<int64_t>(taken);
-    share(member, rows, [&](int64_t i) {
-      normalize(wanted_[first + static_cast<size_t>(i)], model_.decoder.norm(), i);
-    });
+    share(member, rows,
+          [&](int64_t i) { normalize(wanted_[first + static_cast<size_t>(i)], model_.decoder.norm(), i); });
     team_.barrier();
     const int64_t stride = language_.panels * kPanel;
     multiply(member, normed_.at(0), padded(config_.hidden), rows, language_,
@@ -374,7 +383,8 @@ class CpuEngine : public Engine {
 }  // namespace
 
 std::unique_ptr<Engine> make_cpu_engine(const Model& model, int64_t pages, const DecodeKernels& kernels) {
-  if (model.precision == Precision::bfloat16) return std::make_unique<CpuEngine<uint16_t>>(model, pages, kernels);
+  if (model.precision == Precision::bfloat16)
+    return std::make_unique<CpuEngine<uint16_t>>(model, pages, kernels);
   return std::make_unique<CpuEngine<float>>(model, pages, kernels);
 }
 

@@ -1,8 +1,9 @@
-// The forward pass of generation: rows of single tokens against a paged cache of keys and values. A prompt is rows
-// like any other, so prefill and decoding are one path.
+// The forward pass of generation: rows of single tokens against a paged cache of keys and values. A prompt is
+// rows like any other, so prefill and decoding are one path.
 //
-// Two forms: Decoder::forward with attention over gathered pages (plain_engine, any device and format), and the
-// same computation without ATen (cpu_engine, float32 masters on the CPU), which is what makes decoding fast.
+// Two forms: Decoder::forward with attention over gathered pages (plain_engine, any device and format), and
+// the same computation without ATen (cpu_engine, float32 masters on the CPU), which is what makes decoding
+// fast.
 #pragma once
 
 #include <functional>
@@ -13,15 +14,16 @@
 namespace keel {
 
 /// One token at one position of a sequence. Its key and value go to pages[position / kPagePositions]; it sees
-/// positions 0 .. position. Rows of one sequence may stand together in any order: all are stored before any is
-/// read.
+/// positions 0 .. position. Rows of one sequence may stand together in any order: all are stored before any
+/// is read.
 struct EngineRow {
   int64_t token = 0, position = 0;
   std::span<const int32_t> pages;
   bool wants_logits = false;
 };
 
-/// Receives the float32 logits (vocabulary) of rows[row], for several rows at once on as many threads. May not throw.
+/// Receives the float32 logits (vocabulary) of rows[row], for several rows at once on as many threads. May
+/// not throw.
 using LogitsSink = std::function<void(size_t row, std::span<const float> logits)>;
 
 class Engine {

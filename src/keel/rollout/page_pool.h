@@ -1,5 +1,6 @@
-// Which pages of the cache are free. A page holds the keys and values of kPagePositions neighbouring positions of
-// one sequence, in all layers; a sequence is a list of pages, and the samples of a prompt share the prompt's.
+// Which pages of the cache are free. A page holds the keys and values of kPagePositions neighbouring
+// positions of one sequence, in all layers; a sequence is a list of pages, and the samples of a prompt share
+// the prompt's.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Generation by Decoder::forward: the statement that the fast form is compared with, and what runs where that one
-// cannot (float64, other devices).
+// Generation by Decoder::forward: the statement that the fast form is compared with, and what runs where that
+// one cannot (float64, other devices).
 #include <ATen/ops/linear.h>
 
 #include <algorithm>
@@ -40,7 +40,8 @@ class PagedAttend : public Attend {
   }
 
   Tensor operator()(int64_t layer, const Tensor& q, const Tensor& k, const Tensor& v) override {
-    Tensor &keys = cache_.keys[static_cast<size_t>(layer)], &values = cache_.values[static_cast<size_t>(layer)];
+    Tensor &keys = cache_.keys[static_cast<size_t>(layer)],
+           &values = cache_.values[static_cast<size_t>(layer)];
     keys.index_copy_(0, stored_, k);
     values.index_copy_(0, stored_, v);
     const Tensor scores = (q.unsqueeze(2).matmul(gathered(keys, q).transpose(2, 3)) * scale_)
@@ -50,7 +51,8 @@ class PagedAttend : public Attend {
 
  private:
   static int64_t slot(const EngineRow& row, int64_t position) {
-    return row.pages[static_cast<size_t>(position / kPagePositions)] * kPagePositions + position % kPagePositions;
+    return row.pages[static_cast<size_t>(position / kPagePositions)] * kPagePositions +
+           position % kPagePositions;
   }
   // (B, heads, longest, d)
   Tensor gathered(const Tensor& cache, const Tensor& q) const {
@@ -113,7 +115,9 @@ class PlainEngine : public Engine {
       if (rows[i].wants_logits) wanted.push_back(static_cast<int64_t>(i));
     }
     const at::Device device = model_.decoder.embedding().device();
-    const auto on_device = [&](const std::vector<int64_t>& ids) { return at::tensor(ids, at::kLong).to(device); };
+    const auto on_device = [&](const std::vector<int64_t>& ids) {
+      return at::tensor(ids, at::kLong).to(device);
+    };
     PagedAttend attend(cache_, rows, model_.config(), device);
     const Tensor hidden =
         model_.decoder.forward(on_device(tokens), on_device(positions), attend, Precision::float32);

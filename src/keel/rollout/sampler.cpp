@@ -12,8 +12,8 @@
 
 namespace keel {
 
-// A request in flight. Its samples share the pages that the prompt fills; where the prompt ends within a page, each
-// sample has a copy of that page and goes on in it.
+// A request in flight. Its samples share the pages that the prompt fills; where the prompt ends within a
+// page, each sample has a copy of that page and goes on in it.
 struct Sampler::Job {
   Ticket ticket = 0;
   Request request;
@@ -156,8 +156,7 @@ void Sampler::prefill(const std::vector<std::shared_ptr<Job>>& jobs) {
       ends.push_back(last ? job.get() : nullptr);
     }
   state_->engine->run(rows, [&](size_t row, std::span<const float> logits) {
-    for (Row* sample : ends[row]->rows)
-      sample->choice = choose(*sample, logits);
+    for (Row* sample : ends[row]->rows) sample->choice = choose(*sample, logits);
   });
   for (const auto& job : jobs) {
     const auto parting = static_cast<size_t>(job->pages_shared());
@@ -184,8 +183,9 @@ void Sampler::decode() {
 
 TokenChoice Sampler::choose(const Row& row, std::span<const float> logits) const {
   const Request& request = row.job->request;
-  const double u = uniform({request.seed, Stream::sampling, request.step, request.prompt_index,
-                            static_cast<uint32_t>(row.completion.sample), static_cast<uint32_t>(row.added())});
+  const double u =
+      uniform({request.seed, Stream::sampling, request.step, request.prompt_index,
+               static_cast<uint32_t>(row.completion.sample), static_cast<uint32_t>(row.added())});
   std::vector<int64_t> context;
   if (request.options.repetition_penalty != 1) {
     context = request.prompt;

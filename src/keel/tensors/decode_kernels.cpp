@@ -1,36 +1,32 @@
 #include "keel/tensors/decode_kernels.h"
 
+#include "keel/tensors/instruction_sets.h"
 #include "keel/tensors/simd.h"
 
 namespace keel {
 
 namespace portable {
-extern const DecodeKernels kernels;
+extern const DecodeKernels decode_kernels;
 }
 #if defined(__x86_64__)
 namespace avx2 {
-extern const DecodeKernels kernels;
+extern const DecodeKernels decode_kernels;
 }
 namespace avx512 {
-extern const DecodeKernels kernels;
+extern const DecodeKernels decode_kernels;
 }
 namespace avx512bf16 {
-extern const DecodeKernels kernels;
+extern const DecodeKernels decode_kernels;
 }
 #endif
 
 std::vector<const DecodeKernels*> decode_kernel_levels() {
-  std::vector<const DecodeKernels*> levels;
 #if defined(__x86_64__)
-  __builtin_cpu_init();
-  const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (wide && __builtin_cpu_supports("avx512bf16")) levels.push_back(&avx512bf16::kernels);
-  if (wide) levels.push_back(&avx512::kernels);
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) levels.push_back(&avx2::kernels);
+  return supported_levels<DecodeKernels>({&avx512bf16::decode_kernels, &avx512::decode_kernels,
+                                          &avx2::decode_kernels, &portable::decode_kernels});
+#else
+  return {&portable::decode_kernels};
 #endif
-  levels.push_back(&portable::kernels);
-  return levels;
 }
 
 namespace {

@@ -1,10 +1,10 @@
 // The inner loops of decoding: products with packed weights, attention of one query over a paged cache, norms
-// and gates of one row. Compiled once for each instruction set (decode_kernels_*.cpp) and chosen at run time;
+// and gates of one row. Compiled once for each instruction set (kernels_*.cpp) and chosen at run time;
 // raw pointers only. Every result of a row depends on that row alone, never on how many rows are computed
 // with it.
 //
-// Numbers are float, or bfloat16 as uint16_t; sums are always float32. Two neighbouring bfloat16 of the summed
-// dimension lie together in one 32-bit word, which is what AVX512-BF16 multiplies.
+// Numbers are float, or bfloat16 as uint16_t; sums are always float32. Two neighbouring bfloat16 of the
+// summed dimension lie together in one 32-bit word, which is what AVX512-BF16 multiplies.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace keel {
 
-constexpr int64_t kPanel = 64;       // outputs of one packed panel of weights
+constexpr int64_t kPanel = 64;          // outputs of one packed panel of weights
 constexpr int64_t kPagePositions = 16;  // positions of one page of the cache
 constexpr int64_t kDrawBlock = 64;      // logits whose weights are summed before a draw walks over them
 
@@ -35,16 +35,16 @@ struct PanelProduct {
 /// One query's heads that share a key head, against the first `positions` positions of a sequence.
 template <class T>
 struct PagedAttention {
-  const float* q = nullptr;  // (group, head), rotated; scaled by `scale` here
+  const float* q = nullptr;     // (group, head), rotated; scaled by `scale` here
   int64_t group = 0, head = 0;  // head: padded
   float scale = 1;
   const T *keys = nullptr, *values = nullptr;  // of page 0, this layer and key head
   int64_t page_stride = 0;                     // elements from one page to the next
   const int32_t* pages = nullptr;
   int64_t positions = 0;
-  float* scores = nullptr;  // scratch, padded(positions)
+  float* scores = nullptr;                 // scratch, padded(positions)
   T *weights = nullptr, *query = nullptr;  // scratch, padded(positions) and head
-  T* out = nullptr;         // (group, out_stride)
+  T* out = nullptr;                        // (group, out_stride)
   int64_t out_stride = 0;
 };
 
@@ -73,7 +73,7 @@ struct DrawRow {
   const float* logits = nullptr;
   int64_t count = 0;
   float inverse_temperature = 1;
-  double u = 0;     // in (0, 1)
+  double u = 0;  // in (0, 1)
   bool greedy = false;
   float* sums = nullptr;  // scratch, one for each kDrawBlock logits
 };
@@ -107,7 +107,8 @@ struct DecodeKernels {
 /// Those that this processor can run, the best first; the last is portable.
 std::vector<const DecodeKernels*> decode_kernel_levels();
 
-/// kPanel rows of a weight, each of `inner` float32 (null: zeros) → one panel of padded(inner) · kPanel elements.
+/// kPanel rows of a weight, each of `inner` float32 (null: zeros) → one panel of padded(inner) · kPanel
+/// elements.
 template <class T>
 void pack_panel(const float* const* rows, int64_t inner, T* packed);
 

@@ -1,95 +1,7 @@
-// The kernels of decode_kernels.h, once for each instruction set: a file that includes this has set its target
-// by a pragma and says KEEL_LEVEL (a name), KEEL_LANES (floats of a vector), KEEL_VECTORS (of a strip) and
-// KEEL_DOTS_BFLOAT16 (1 where the processor multiplies bfloat16). No guard: it is text. Nothing of the standard library
-// is instantiated here: the linker could choose that copy for a processor that cannot run it.
+// The kernels of decode_kernels.h as text: see vectors.h.
 
 namespace keel::KEEL_LEVEL {
 namespace {
-
-constexpr int kLanes = KEEL_LANES, kVectors = KEEL_VECTORS;
-constexpr float kNever = -1e30F;
-using Vector = float __attribute__((vector_size(4 * KEEL_LANES)));
-using Words = uint32_t __attribute__((vector_size(4 * KEEL_LANES)));
-
-#define KEEL_KERNEL inline __attribute__((always_inline))
-
-KEEL_KERNEL Vector all(float x) {
-  return Vector{} + x;
-}
-KEEL_KERNEL Vector load(const float* from) {
-  Vector v;
-  __builtin_memcpy(&v, from, sizeof v);
-  return v;
-}
-KEEL_KERNEL Words load(const uint32_t* from) {
-  Words v;
-  __builtin_memcpy(&v, from, sizeof v);
-  return v;
-}
-KEEL_KERNEL void store(float* to, Vector v) {
-  __builtin_memcpy(to, &v, sizeof v);
-}
-
-// sum + a · b; for words: the sum of both products of a pair.
-KEEL_KERNEL Vector add_product(Vector sum, float a, Vector b) {
-  return sum + a * b;
-}
-KEEL_KERNEL Vector add_product(Vector sum, uint32_t a, Words b) {
-#if KEEL_DOTS_BFLOAT16
-  return (Vector)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32(static_cast<int>(a)), (__m512bh)b);
-#else
-  sum = sum + __builtin_bit_cast(float, a << 16) * (Vector)(b << 16);
-  return sum + __builtin_bit_cast(float, a & 0xFFFF0000U) * (Vector)(b & 0xFFFF0000U);
-#endif
-}
-
-KEEL_KERNEL uint16_t rounded(float value) {
-  const auto bits = __builtin_bit_cast(uint32_t, value);
-  return static_cast<uint16_t>((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
-}
-KEEL_KERNEL void put(float* to, float value) {
-  *to = value;
-}
-KEEL_KERNEL void put(uint16_t* to, float value) {
-  *to = rounded(value);
-}
-KEEL_KERNEL void store(uint16_t* to, Vector v) {
-  const Words bits = (Words)v;
-  const Words words = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
-  using Halves = uint16_t __attribute__((vector_size(2 * KEEL_LANES)));
-  const Halves halves = __builtin_convertvector(words, Halves);
-  __builtin_memcpy(to, &halves, sizeof halves);
-}
-
-KEEL_KERNEL float sum_of(Vector v) {
-  float sum = 0;
-  for (int i = 0; i < kLanes; ++i) sum += v[i];
-  return sum;
-}
-KEEL_KERNEL float highest_of(Vector v) {
-  float highest = v[0];
-  for (int i = 1; i < kLanes; ++i) highest = v[i] > highest ? v[i] : highest;
-  return highest;
-}
-KEEL_KERNEL Vector larger(Vector a, Vector b) {
-  return a > b ? a : b;
-}
-
-// As vector_exp of simd.h, on whole vectors.
-KEEL_KERNEL Vector exponential(Vector x) {
-  x = x < -87.0F ? all(-87.0F) : x;
-  x = x > 88.0F ? all(88.0F) : x;
-  const Vector shifted = x * 1.44269504F + 12582912.0F, n = shifted - 12582912.0F;
-  const Vector r = (x - n * 0.693359375F) - n * -2.12194440e-4F;
-  Vector p = all(1.9875691500e-4F);
-  p = p * r + 1.3981999507e-3F;
-  p = p * r + 8.3334519073e-3F;
-  p = p * r + 4.1665795894e-2F;
-  p = p * r + 1.6666665459e-1F;
-  p = p * r + 5.0000001201e-1F;
-  const Words exponent = ((Words)shifted - 0x4B400000U + 127U) << 23;
-  return (p * r * r + r + 1.0F) * (Vector)exponent;
-}
 
 // A word is what one step of a product reads of a row: a float, or a pair of bfloat16.
 template <class T>
@@ -146,7 +58,7 @@ void product(const PanelProduct<T>& p) {
   const auto* panel = reinterpret_cast<const Word*>(p.panel);
   const int64_t stride = p.a_stride / kPair<T>, words = p.inner / kPair<T>;
   int64_t row = 0;
-  const auto take = [&]<int kRows>() __attribute__((always_inline)) {
+  const auto take = [&]<int kRows>() KEEL_INLINED {
     product_rows<kRows>(a + row * stride, stride, panel, words, p.out + row * kPanel);
     row += kRows;
   };
@@ -243,32 +155,20 @@ void attend(const PagedAttention<T>& p) {
 
 template <class T>
 void norm(const RowNorm<T>& n) {
-  // Whole vectors, then what is left over one by one; the same for every row of a width.
-  const int64_t whole = n.width / kLanes * kLanes;
   const auto width = static_cast<float>(n.width);
-  float mean = 0;
-  if (n.centered) {
-    Vector sums = {};
-    for (int64_t c = 0; c < whole; c += kLanes) sums += load(n.x + c);
-    mean = sum_of(sums);
-    for (int64_t c = whole; c < n.width; ++c) mean += n.x[c];
-    mean /= width;
-  }
-  Vector sums = {};
-  for (int64_t c = 0; c < whole; c += kLanes) {
-    const Vector d = load(n.x + c) - mean;
-    sums += d * d;
-  }
-  float squares = sum_of(sums);
-  for (int64_t c = whole; c < n.width; ++c) squares += (n.x[c] - mean) * (n.x[c] - mean);
-  const float inverse = 1.0F / __builtin_sqrtf(squares / width + n.epsilon);
-  for (int64_t c = 0; c < whole; c += kLanes) {
-    Vector y = (load(n.x + c) - mean) * inverse * load(n.weight + c);
-    if (n.bias != nullptr) y += load(n.bias + c);
-    store(n.out + c, y);
-  }
-  for (int64_t c = whole; c < n.width; ++c)
-    put(n.out + c, (n.x[c] - mean) * inverse * n.weight[c] + (n.bias != nullptr ? n.bias[c] : 0.0F));
+  Vector sums = {}, squares = {};
+  if (n.centered) along(n.width, [&](int64_t c, auto part) KEEL_INLINED { sums += load(n.x + c, part); });
+  const float mean = sum_of(sums) / width;
+  along(n.width, [&](int64_t c, auto part) KEEL_INLINED {
+    const Vector d = kept(load(n.x + c, part) - mean, part);
+    squares += d * d;
+  });
+  const float inverse = 1.0F / __builtin_sqrtf(sum_of(squares) / width + n.epsilon);
+  along(n.width, [&](int64_t c, auto part) KEEL_INLINED {
+    Vector y = (load(n.x + c, part) - mean) * inverse * load(n.weight + c, part);
+    if (n.bias != nullptr) y += load(n.bias + c, part);
+    store(n.out + c, y, part);
+  });
 }
 
 KEEL_KERNEL Vector activated(Gate gate, Vector x) {
@@ -298,13 +198,14 @@ Draw draw(const DrawRow& d) {
   for (int64_t i = 0; i < whole; i += kLanes) peaks = larger(peaks, load(d.logits + i));
   float highest = highest_of(peaks);
   for (int64_t i = whole; i < d.count; ++i) highest = d.logits[i] > highest ? d.logits[i] : highest;
-  const auto weight = [&](int64_t i) __attribute__((always_inline)) {
+  const auto weight = [&](int64_t i) KEEL_INLINED {
     return exponential(all((d.logits[i] - highest) * d.inverse_temperature))[0];
   };
   const int64_t blocks = (d.count + kDrawBlock - 1) / kDrawBlock;
   double total = 0;
   for (int64_t block = 0; block < blocks; ++block) {
-    const int64_t begin = block * kDrawBlock, end = d.count - begin < kDrawBlock ? d.count : begin + kDrawBlock;
+    const int64_t begin = block * kDrawBlock,
+                  end = d.count - begin < kDrawBlock ? d.count : begin + kDrawBlock;
     Vector sums = {};
     int64_t i = begin;
     for (; i + kLanes <= end; i += kLanes)
@@ -339,10 +240,9 @@ Draw draw(const DrawRow& d) {
 
 }  // namespace
 
-extern const DecodeKernels kernels;
-const DecodeKernels kernels = {KEEL_LEVEL_NAME, product<float>, product<uint16_t>, attend<float>, attend<uint16_t>,
-                               norm<float>,     norm<uint16_t>, gate<float>,       gate<uint16_t>, draw};
-
-#undef KEEL_KERNEL
+extern const DecodeKernels decode_kernels;
+const DecodeKernels decode_kernels = {
+    KEEL_LEVEL_NAME, product<float>, product<uint16_t>, attend<float>,  attend<uint16_t>,
+    norm<float>,     norm<uint16_t>, gate<float>,       gate<uint16_t>, draw};
 
 }  // namespace keel::KEEL_LEVEL

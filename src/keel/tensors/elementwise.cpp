@@ -1,10 +1,9 @@
 #include "keel/tensors/elementwise.h"
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
-#include "keel/tensors/simd.h"
+#include "keel/tensors/raw_bits.h"
 #include "keel/tensors/tensor.h"
 
 namespace keel {
@@ -23,159 +22,6 @@ void for_each_task(int64_t rows, const Task& task) {
   });
 }
 
-template <class T>
-struct NormRow {
-  NormKind kind;
-  int64_t width;
-  float epsilon;
-  const float *weight, *bias, *x;
-  const T* added;
-  float* sum;
-  T* normed;
-  float inverse, mean;  // found
-};
-
-template <class T>
-KEEL_INLINE void norm_row_body(NormRow<T>& n) {
-  float total = 0, squares = 0;
-#pragma omp simd reduction(+ : total)
-  for (int64_t c = 0; c < n.width; ++c) {
-    n.sum[c] = n.x[c] + (n.added != nullptr ? load_float(n.added + c) : 0.0F);
-    total += n.sum[c];
-  }
-  const auto width = static_cast<float>(n.width);
-  n.mean = n.kind == NormKind::layer ? total / width : 0.0F;
-#pragma omp simd reduction(+ : squares)
-  for (int64_t c = 0; c < n.width; ++c) squares += (n.sum[c] - n.mean) * (n.sum[c] - n.mean);
-  n.inverse = 1.0F / std::sqrt(squares / width + n.epsilon);
-#pragma omp simd
-  for (int64_t c = 0; c < n.width; ++c)
-    store_float(n.normed + c,
-                (n.sum[c] - n.mean) * n.inverse * n.weight[c] + (n.bias != nullptr ? n.bias[c] : 0.0F));
-}
-
-template <class T>
-struct NormRowBack {
-  NormKind kind;
-  int64_t width;
-  const float *weight, *sum;
-  const T* dnormed;
-  float* dsum;
-  T* dadded;
-  float *dweight, *dbias;
-  float inverse, mean;
-};
-
-// With z the normed row before its weight and g = dnormed · weight: d = inverse (g - mean(g) - z mean(g z)),
-// without mean(g) for RMSNorm.
-template <class T>
-KEEL_INLINE void norm_row_back_body(const NormRowBack<T>& n) {
-  float along = 0, total = 0;
-#pragma omp simd reduction(+ : along, total)
-  for (int64_t c = 0; c < n.width; ++c) {
-    const float z = (n.sum[c] - n.mean) * n.inverse, d = load_float(n.dnormed + c);
-    n.dweight[c] += d * z;
-    along += d * n.weight[c] * z;
-    total += d * n.weight[c];
-  }
-  if (n.dbias != nullptr)
-#pragma omp simd
-    for (int64_t c = 0; c < n.width; ++c) n.dbias[c] += load_float(n.dnormed + c);
-  const auto width = static_cast<float>(n.width);
-  along /= width;
-  total = n.kind == NormKind::layer ? total / width : 0.0F;
-#pragma omp simd
-  for (int64_t c = 0; c < n.width; ++c) {
-    const float z = (n.sum[c] - n.mean) * n.inverse;
-    n.dsum[c] += n.inverse * (load_float(n.dnormed + c) * n.weight[c] - total - z * along);
-  }
-  if (n.dadded != nullptr)
-#pragma omp simd
-    for (int64_t c = 0; c < n.width; ++c) store_float(n.dadded + c, n.dsum[c]);
-}
-
-template <class T>
-struct RotaryHead {
-  T* x;
-  const float *cosines, *sines;
-  int64_t half;
-  float sign;
-};
-
-template <class T>
-KEEL_INLINE void rotary_head_body(const RotaryHead<T>& r) {
-#pragma omp simd
-  for (int64_t i = 0; i < r.half; ++i) {
-    const float first = load_float(r.x + i), second = load_float(r.x + r.half + i),
-                sine = r.sign * r.sines[i];
-    store_float(r.x + i, first * r.cosines[i] - second * sine);
-    store_float(r.x + r.half + i, second * r.cosines[i] + first * sine);
-  }
-}
-
-template <class T>
-struct GatedRow {
-  int64_t width;
-  const T *gate_up, *dinner;
-  T *inner, *dgate_up;
-};
-
-KEEL_INLINE float sigmoid(float x) {
-  return 1.0F / (1.0F + vector_exp(-x));
-}
-
-template <class T>
-KEEL_INLINE void gated_row_body(const GatedRow<T>& g) {
-#pragma omp simd
-  for (int64_t c = 0; c < g.width; ++c) {
-    const float gate = load_float(g.gate_up + c), up = load_float(g.gate_up + g.width + c);
-    store_float(g.inner + c, gate * sigmoid(gate) * up);
-  }
-}
-
-template <class T>
-KEEL_INLINE void gated_row_back_body(const GatedRow<T>& g) {
-#pragma omp simd
-  for (int64_t c = 0; c < g.width; ++c) {
-    const float gate = load_float(g.gate_up + c), up = load_float(g.gate_up + g.width + c);
-    const float d = load_float(g.dinner + c), s = sigmoid(gate);
-    store_float(g.dgate_up + c, d * up * s * (1.0F + gate * (1.0F - s)));
-    store_float(g.dgate_up + g.width + c, d * gate * s);
-  }
-}
-
-// One entry point for each instruction set and format.
-KEEL_DISPATCHED void norm_row(NormRow<float>& row) {
-  norm_row_body(row);
-}
-KEEL_DISPATCHED void norm_row(NormRow<BFloat16>& row) {
-  norm_row_body(row);
-}
-KEEL_DISPATCHED void norm_row_back(const NormRowBack<float>& row) {
-  norm_row_back_body(row);
-}
-KEEL_DISPATCHED void norm_row_back(const NormRowBack<BFloat16>& row) {
-  norm_row_back_body(row);
-}
-KEEL_DISPATCHED void rotary_head(const RotaryHead<float>& head) {
-  rotary_head_body(head);
-}
-KEEL_DISPATCHED void rotary_head(const RotaryHead<BFloat16>& head) {
-  rotary_head_body(head);
-}
-KEEL_DISPATCHED void gated_row(const GatedRow<float>& row) {
-  gated_row_body(row);
-}
-KEEL_DISPATCHED void gated_row(const GatedRow<BFloat16>& row) {
-  gated_row_body(row);
-}
-KEEL_DISPATCHED void gated_row_back(const GatedRow<float>& row) {
-  gated_row_back_body(row);
-}
-KEEL_DISPATCHED void gated_row_back(const GatedRow<BFloat16>& row) {
-  gated_row_back_body(row);
-}
-
 }  // namespace
 
 template <class T>
@@ -184,10 +30,16 @@ void norm_forward(const NormShape& s, const float* x, const T* added, float* sum
   for_each_task(s.rows, [&](int64_t, int64_t first, int64_t last) {
     for (int64_t r = first; r < last; ++r) {
       const int64_t at = r * s.width;
-      NormRow<T> row{
-          s.kind,   s.width,     s.epsilon, s.weight, s.bias, x + at, added != nullptr ? added + at : nullptr,
-          sum + at, normed + at, 0,         0};
-      norm_row(row);
+      NormRow<Raw<T>> row{s.kind == NormKind::layer,
+                          s.width,
+                          s.epsilon,
+                          s.weight,
+                          s.bias,
+                          x + at,
+                          added != nullptr ? bits(added + at) : nullptr,
+                          sum + at,
+                          bits(normed + at)};
+      kernels<T>().norm(row);
       inverse[r] = row.inverse;
       if (mean != nullptr) mean[r] = row.mean;
     }
@@ -203,10 +55,10 @@ void norm_backward(const NormShape& s, const float* sum, const float* inverse, c
     float* own = partial.data() + 2 * task * s.width;
     for (int64_t r = first; r < last; ++r) {
       const int64_t at = r * s.width;
-      norm_row_back({s.kind, s.width, s.weight, sum + at, dnormed + at, dsum + at,
-                     dadded != nullptr ? dadded + at : nullptr, own,
-                     dbias != nullptr ? own + s.width : nullptr, inverse[r],
-                     mean != nullptr ? mean[r] : 0.0F});
+      kernels<T>().norm_back({s.kind == NormKind::layer, s.width, s.weight, sum + at, bits(dnormed + at),
+                              dsum + at, dadded != nullptr ? bits(dadded + at) : nullptr, own,
+                              dbias != nullptr ? own + s.width : nullptr, inverse[r],
+                              mean != nullptr ? mean[r] : 0.0F});
     }
   });
   for (int64_t task = 0; task < tasks; ++task)
@@ -221,9 +73,8 @@ void rotate_in_place(const RotaryShape& s, T* x, bool inverse) {
   const int64_t half = s.head_size / 2;
   for_each_task(s.rows, [&](int64_t, int64_t first, int64_t last) {
     for (int64_t r = first; r < last; ++r)
-      for (int64_t head = 0; head < s.heads; ++head)
-        rotary_head(RotaryHead<T>{x + r * s.stride + head * s.head_size, s.cosines + s.positions[r] * half,
-                                  s.sines + s.positions[r] * half, half, inverse ? -1.0F : 1.0F});
+      kernels<T>().rotate({bits(x + r * s.stride), s.heads, s.head_size, s.cosines + s.positions[r] * half,
+                           s.sines + s.positions[r] * half, inverse ? -1.0F : 1.0F});
   });
 }
 
@@ -231,7 +82,7 @@ template <class T>
 void gated_silu_forward(int64_t rows, int64_t width, const T* gate_up, T* inner) {
   for_each_task(rows, [&](int64_t, int64_t first, int64_t last) {
     for (int64_t r = first; r < last; ++r)
-      gated_row(GatedRow<T>{width, gate_up + 2 * r * width, nullptr, inner + r * width, nullptr});
+      kernels<T>().gated({width, bits(gate_up + 2 * r * width), nullptr, bits(inner + r * width), nullptr});
   });
 }
 
@@ -239,8 +90,15 @@ template <class T>
 void gated_silu_backward(int64_t rows, int64_t width, const T* gate_up, const T* dinner, T* dgate_up) {
   for_each_task(rows, [&](int64_t, int64_t first, int64_t last) {
     for (int64_t r = first; r < last; ++r)
-      gated_row_back(
-          GatedRow<T>{width, gate_up + 2 * r * width, dinner + r * width, nullptr, dgate_up + 2 * r * width});
+      kernels<T>().gated_back({width, bits(gate_up + 2 * r * width), bits(dinner + r * width), nullptr,
+                               bits(dgate_up + 2 * r * width)});
+  });
+}
+
+template <class T>
+void add_rows(int64_t count, const float* x, const T* added, float* y) {
+  at::parallel_for(0, count, 1 << 15, [&](int64_t begin, int64_t end) {
+    kernels<T>().add({x + begin, bits(added + begin), y + begin, end - begin});
   });
 }
 
@@ -250,7 +108,8 @@ void gated_silu_backward(int64_t rows, int64_t width, const T* gate_up, const T*
                               T*, float*, float*);                                                          \
   template void rotate_in_place(const RotaryShape&, T*, bool);                                              \
   template void gated_silu_forward(int64_t, int64_t, const T*, T*);                                         \
-  template void gated_silu_backward(int64_t, int64_t, const T*, const T*, T*);
+  template void gated_silu_backward(int64_t, int64_t, const T*, const T*, T*);                              \
+  template void add_rows(int64_t, const float*, const T*, float*);
 KEEL_FORMATS(float)
 KEEL_FORMATS(BFloat16)
 #undef KEEL_FORMATS

@@ -55,4 +55,8 @@ void gated_silu_forward(int64_t rows, int64_t width, const T* gate_up, T* inner)
 template <class T>
 void gated_silu_backward(int64_t rows, int64_t width, const T* gate_up, const T* dinner, T* dgate_up);
 
+/// y = x + added, `count` elements; y may be x.
+template <class T>
+void add_rows(int64_t count, const float* x, const T* added, float* y);
+
 }  // namespace keel

@@ -6,13 +6,13 @@
 #include <limits>
 
 #include "keel/tensors/block_product.h"
+#include "keel/tensors/raw_bits.h"
 #include "keel/tensors/simd.h"
 
 namespace keel {
 namespace {
 
-constexpr int64_t kBlock = 64;  // rows and keys of a block
-constexpr float kNever = 1e30F;
+constexpr int64_t kBlock = kAttentionBlock;
 
 int64_t rounded_up(int64_t value, int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
@@ -21,89 +21,6 @@ int64_t rounded_up(int64_t value, int64_t multiple) {
 // Few shapes of products: each is compiled when it is first met.
 int64_t product_rows(int64_t rows) {
   return rounded_up(rows, 16);
-}
-
-// One block of scores on its way to probabilities.
-template <class T>
-struct SoftmaxBlock {
-  const float* scores;  // (rows, kBlock)
-  T* weights;           // (rows, kBlock): exp(score - highest), zero where masked
-  float *out, *highest, *sum;
-  int64_t rows, keys, width;
-  bool diagonal, first;
-  float scale;
-};
-
-// Raises each row's highest score to this block's, rescales what was summed before, and adds this block's
-// sum.
-template <class T>
-KEEL_INLINE void softmax_block_body(const SoftmaxBlock<T>& b) {
-  for (int64_t r = 0; r < b.rows; ++r) {
-    const int64_t limit = b.diagonal ? std::min(b.keys, r + 1) : b.keys;
-    const float* row = b.scores + r * kBlock;
-    T* weights = b.weights + r * kBlock;
-    float x[kBlock], highest = b.first ? -kNever : b.highest[r], sum = 0;
-#pragma omp simd reduction(max : highest)
-    for (int64_t j = 0; j < kBlock; ++j) {
-      x[j] = j < limit ? row[j] * b.scale : -kNever;
-      highest = x[j] > highest ? x[j] : highest;
-    }
-#pragma omp simd reduction(+ : sum)
-    for (int64_t j = 0; j < kBlock; ++j) {
-      const float weight = j < limit ? vector_exp(x[j] - highest) : 0.0F;
-      sum += weight;
-      store_float(weights + j, weight);
-    }
-    if (!b.first) {
-      const float factor = std::exp(b.highest[r] - highest);
-      sum += b.sum[r] * factor;
-      if (factor != 1.0F)
-#pragma omp simd
-        for (int64_t c = 0; c < b.width; ++c) b.out[r * b.width + c] *= factor;
-    }
-    b.highest[r] = highest;
-    b.sum[r] = sum;
-  }
-}
-
-KEEL_DISPATCHED void softmax_block(const SoftmaxBlock<float>& block) {
-  softmax_block_body(block);
-}
-KEEL_DISPATCHED void softmax_block(const SoftmaxBlock<c10::BFloat16>& block) {
-  softmax_block_body(block);
-}
-
-// Scores and their gradients of one block, transposed: a row a key, a column a query.
-template <class T>
-struct GradientBlock {
-  const float *scores, *dweights;  // (rows, kBlock): K Qᵀ and V dOᵀ
-  T *weights, *dscores;            // (rows, kBlock)
-  const float *lse, *along;        // (kBlock) of the queries; along: out · grad
-  int64_t rows, keys;
-  bool diagonal;
-  float scale;
-};
-
-// P = exp(scale S - lse), dS = scale P (dP - along).
-template <class T>
-KEEL_INLINE void gradient_block_body(const GradientBlock<T>& b) {
-  for (int64_t r = 0; r < b.rows; ++r) {
-    const int64_t first_query = r >= b.keys ? kBlock : b.diagonal ? r : 0;
-    const int64_t at = r * kBlock;
-#pragma omp simd
-    for (int64_t j = 0; j < kBlock; ++j) {
-      const float p = j >= first_query ? vector_exp(b.scores[at + j] * b.scale - b.lse[j]) : 0.0F;
-      store_float(b.weights + at + j, p);
-      store_float(b.dscores + at + j, b.scale * p * (b.dweights[at + j] - b.along[j]));
-    }
-  }
-}
-
-KEEL_DISPATCHED void gradient_block(const GradientBlock<float>& block) {
-  gradient_block_body(block);
-}
-KEEL_DISPATCHED void gradient_block(const GradientBlock<c10::BFloat16>& block) {
-  gradient_block_body(block);
 }
 
 template <class T>
@@ -249,9 +166,9 @@ struct ForwardWork : Work<T> {
                              [&](int64_t key_block, int64_t count, bool diagonal) {
                                block_product({m, kBlock, width, width, kBlock, kBlock}, queries.rows(0),
                                              keys.by_columns(key_block), scores.data(), false);
-                               softmax_block(SoftmaxBlock<T>{scores.data(), weights.data(), sums.data(),
-                                                             highest.data(), sum.data(), m, count, width,
-                                                             diagonal, first, static_cast<float>(s.scale)});
+                               kernels<T>().softmax_block({scores.data(), bits(weights.data()), sums.data(),
+                                                           highest.data(), sum.data(), m, count, width,
+                                                           diagonal, first, static_cast<float>(s.scale)});
                                block_product({m, width, kBlock, kBlock, width, width}, weights.data(),
                                              values.by_rows(key_block), sums.data(), !first);
                                first = false;
@@ -281,7 +198,7 @@ struct BackwardWork : Work<T> {
     for (int64_t r = 0; r < kBlock; ++r) {
       const int64_t at = (row + r) * s.out_stride + head * s.head_size;
       along[r] = 0;
-      row_lse[r] = r < rows ? lse[(row + r) * s.heads + head] : kNever;
+      row_lse[r] = r < rows ? lse[(row + r) * s.heads + head] : kNoRow;
       for (int64_t c = 0; r < rows && c < s.head_size; ++c)
         along[r] += load_float(out + at + c) * load_float(grad + at + c);
     }
@@ -321,9 +238,9 @@ struct BackwardWork : Work<T> {
                 block_product(inner, keys.rows(key_block), queries.by_columns(0), scores.data(), false);
                 block_product(inner, values.rows(key_block), grads.by_columns(0), dweights.data(), false);
                 if (m < kBlock) std::fill(dscores.begin() + m * kBlock, dscores.end(), T(0));
-                gradient_block(GradientBlock<T>{scores.data(), dweights.data(), weights.data(),
-                                                dscores.data(), row_lse.data(), along.data(), m, count,
-                                                diagonal, static_cast<float>(s.scale)});
+                kernels<T>().gradient_block({scores.data(), dweights.data(), bits(weights.data()),
+                                             bits(dscores.data()), row_lse.data(), along.data(), m, count,
+                                             diagonal, static_cast<float>(s.scale)});
                 block_product(outer, weights.data(), grads.by_rows(0), dvalues.data() + at, true);
                 block_product(outer, dscores.data(), queries.by_rows(0), dkeys.data() + at, true);
                 transpose_block(dscores.data(), dscores_by_query.data());

@@ -16,8 +16,8 @@ using namespace testing_reference;
 const std::vector<std::string> kModels = {"llama_untied", "llama_rope3", "gpt2", "qwen2"};
 constexpr int64_t kPages = 12;
 
-// Two sequences of unequal length, token by token as a sampler would: first their beginnings together, then one row
-// of each at a time, the second starting later. Returns the logits of every row, (rows, vocabulary).
+// Two sequences of unequal length, token by token as a sampler would: first their beginnings together, then
+// one row of each at a time, the second starting later. Returns the logits of every row, (rows, vocabulary).
 Tensor decoded(Engine& engine, int64_t vocabulary) {
   const std::vector<std::vector<int32_t>> pages = {{3, 0, 7}, {5, 2}};
   const std::vector<int64_t> beginnings = {19, 6}, lengths = {40, 21};
@@ -52,7 +52,8 @@ TEST(CpuEngine, EqualsThePlainOneAtEveryLevel) {
     const Tensor plain = decoded(*make_plain_engine(model, kPages), vocabulary);
     for (const DecodeKernels* kernels : decode_kernel_levels()) {
       model.precision = Precision::float32;
-      EXPECT_LT(largest_difference(decoded(*make_cpu_engine(model, kPages, *kernels), vocabulary), plain), 1e-4)
+      EXPECT_LT(largest_difference(decoded(*make_cpu_engine(model, kPages, *kernels), vocabulary), plain),
+                1e-4)
           << name << " " << kernels->level;
       model.precision = Precision::bfloat16;
       const Tensor rough = decoded(*make_cpu_engine(model, kPages, *kernels), vocabulary);
@@ -75,7 +76,8 @@ TEST(CpuEngine, RowsAreIndependentOfTheirBatch) {
       const auto into = [](Tensor& logits, size_t wanted) {
         return [&logits, wanted](size_t row, std::span<const float> values) {
           if (row == wanted)
-            logits = at::from_blob(const_cast<float*>(values.data()), {static_cast<int64_t>(values.size())}, at::kFloat)
+            logits = at::from_blob(const_cast<float*>(values.data()), {static_cast<int64_t>(values.size())},
+                                   at::kFloat)
                          .clone();
         };
       };
@@ -101,7 +103,9 @@ TEST(CpuEngine, ACopiedPageIsRead) {
   engine->copy_page(1, 4);
   std::vector<std::vector<float>> logits(2);
   const std::vector<EngineRow> rows = {{9, 19, first, true}, {9, 19, second, true}};
-  engine->run(rows, [&](size_t row, std::span<const float> values) { logits[row].assign(values.begin(), values.end()); });
+  engine->run(rows, [&](size_t row, std::span<const float> values) {
+    logits[row].assign(values.begin(), values.end());
+  });
   EXPECT_EQ(logits[0], logits[1]);
 }
 

@@ -1,5 +1,6 @@
-// The decoding kernels for AVX2 with fused multiply-add (Haswell and later, Zen 1 to 3).
+// The kernels for AVX2 with fused multiply-add (Haswell and later, Zen 1 to 3).
 #include "keel/tensors/decode_kernels.h"
+#include "keel/tensors/row_kernels.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -11,5 +12,8 @@
 #define KEEL_LANES 8
 #define KEEL_VECTORS 2
 #define KEEL_DOTS_BFLOAT16 0
+#include "keel/tensors/vectors.h"
+// The texts that are written with them.
 #include "keel/tensors/decode_kernels_body.h"
+#include "keel/tensors/row_kernels_body.h"
 #endif

@@ -1,5 +1,6 @@
-// The decoding kernels for processors that multiply bfloat16 (Zen 4, Sapphire Rapids).
+// The kernels for processors that multiply bfloat16 (Zen 4, Sapphire Rapids).
 #include "keel/tensors/decode_kernels.h"
+#include "keel/tensors/row_kernels.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -11,5 +12,8 @@
 #define KEEL_LANES 16
 #define KEEL_VECTORS 4
 #define KEEL_DOTS_BFLOAT16 1
+#include "keel/tensors/vectors.h"
+// The texts that are written with them.
 #include "keel/tensors/decode_kernels_body.h"
+#include "keel/tensors/row_kernels_body.h"
 #endif

@@ -1,0 +1,151 @@
+// The inner loops of training: what stands between matrix products, one row or block at a time, compiled once
+// for each instruction set (kernels_*.cpp) and chosen at run time. Raw pointers only; the callers
+// (elementwise, forest_attention_blocks, linear_logprob, adamw) split the rows over threads.
+//
+// T is float, or bfloat16 as uint16_t; arithmetic is float32.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace keel {
+
+/// Rows and keys of a block of attention.
+constexpr int64_t kAttentionBlock = 64;
+/// The log-sum-exp of a row that is not there, so large that its probabilities are zero.
+constexpr float kNoRow = 1e30F;
+
+template <class T>
+struct NormRow {
+  bool centered = false;  // LayerNorm
+  int64_t width = 0;
+  float epsilon = 0;
+  const float *weight = nullptr, *bias = nullptr, *x = nullptr;
+  const T* added = nullptr;  // or null
+  float* sum = nullptr;      // x + added
+  T* normed = nullptr;
+  float inverse = 0, mean = 0;  // found
+};
+
+/// dsum += the norm's gradient; dadded (or null) = dsum; dweight and dbias (or null) are added to.
+template <class T>
+struct NormRowBack {
+  bool centered = false;
+  int64_t width = 0;
+  const float *weight = nullptr, *sum = nullptr;
+  const T* dnormed = nullptr;
+  float* dsum = nullptr;
+  T* dadded = nullptr;
+  float *dweight = nullptr, *dbias = nullptr;
+  float inverse = 0, mean = 0;
+};
+
+/// The two halves of each head turn together (Su et al. 2021, equation 34); sign −1 turns back.
+template <class T>
+struct RotateRow {
+  T* x = nullptr;  // heads side by side
+  int64_t heads = 0, head_size = 0;
+  const float *cosines = nullptr, *sines = nullptr;  // (head_size / 2)
+  float sign = 1;
+};
+
+/// inner = silu(gate) · up of gate_up (2 width), and back.
+template <class T>
+struct GatedRow {
+  int64_t width = 0;
+  const T *gate_up = nullptr, *dinner = nullptr;
+  T *inner = nullptr, *dgate_up = nullptr;
+};
+
+/// One block of scores on its way to probabilities: raises each row's highest score to this block's, rescales
+/// what was summed before, and adds this block's sum.
+template <class T>
+struct SoftmaxBlock {
+  const float* scores = nullptr;  // (rows, kAttentionBlock)
+  T* weights = nullptr;           // the same: exp(scale score − highest), zero where masked
+  float *out = nullptr, *highest = nullptr, *sum = nullptr;
+  int64_t rows = 0, keys = 0, width = 0;
+  bool diagonal = false, first = false;
+  float scale = 1;
+};
+
+/// Scores and their gradients of one block, transposed: a row a key, a column a query. P = exp(scale S −
+/// lse), dS = scale P (dP − along).
+template <class T>
+struct GradientBlock {
+  const float *scores = nullptr, *dweights = nullptr;  // (rows, kAttentionBlock): K Qᵀ and V dOᵀ
+  T *weights = nullptr, *dscores = nullptr;            // the same
+  const float *lse = nullptr, *along = nullptr;        // (kAttentionBlock) of the queries; along: out · grad
+  int64_t rows = 0, keys = 0;
+  bool diagonal = false;
+  float scale = 1;
+};
+
+/// log softmax(logits / temperature)[token] and the entropy of that softmax, nats.
+struct LogProbRow {
+  const float* logits = nullptr;
+  int64_t count = 0, token = 0;
+  float inverse_temperature = 1;
+  float logp = 0, entropy = 0, lse = 0;  // found
+};
+/// The gradient of dlogp · logp + dentropy · entropy with respect to the logits, from the lse and entropy
+/// found.
+template <class T>
+struct LogProbRowBack {
+  const float* logits = nullptr;
+  int64_t count = 0, token = 0;
+  float inverse_temperature = 1, lse = 0, entropy = 0, dlogp = 0, dentropy = 0;
+  T* dlogits = nullptr;
+};
+
+/// y = x + added.
+template <class T>
+struct AddRow {
+  const float* x = nullptr;
+  const T* added = nullptr;
+  float* y = nullptr;
+  int64_t width = 0;
+};
+
+/// One step of AdamW (Loshchilov and Hutter 2019, algorithm 2) on a range of a tensor; the gradient is scaled
+/// by `clip` on its way.
+struct AdamWRange {
+  float *value = nullptr, *mean = nullptr, *square = nullptr;
+  const float* grad = nullptr;
+  int64_t count = 0;
+  float clip = 1, beta1 = 0, beta2 = 0, keep = 1;         // keep: 1 − learning rate · weight decay
+  float step_size = 0, root_correction = 1, epsilon = 0;  // learning rate / (1 − β1^t), √(1 − β2^t)
+};
+
+template <class T>
+struct RowKernelsOf {
+  void (*norm)(NormRow<T>&);
+  void (*norm_back)(const NormRowBack<T>&);
+  void (*rotate)(const RotateRow<T>&);
+  void (*gated)(const GatedRow<T>&);
+  void (*gated_back)(const GatedRow<T>&);
+  void (*softmax_block)(const SoftmaxBlock<T>&);
+  void (*gradient_block)(const GradientBlock<T>&);
+  void (*logprob_back)(const LogProbRowBack<T>&);
+  void (*add)(const AddRow<T>&);
+};
+
+struct RowKernels {
+  const char* level;
+  RowKernelsOf<float> float32;
+  RowKernelsOf<uint16_t> bfloat16;
+  void (*logprob)(LogProbRow&);
+  void (*adamw)(const AdamWRange&);
+  double (*squares)(const float* x, int64_t count);  // their sum
+
+  const RowKernelsOf<float>& of(float) const { return float32; }
+  const RowKernelsOf<uint16_t>& of(uint16_t) const { return bfloat16; }
+};
+
+/// Those that this processor can run, the best first; the last is portable.
+std::vector<const RowKernels*> row_kernel_levels();
+/// The best of them. Tests set another level for a while.
+const RowKernels& row_kernels();
+void use_row_kernels(const RowKernels& kernels);
+
+}  // namespace keel

@@ -1,0 +1,240 @@
+// The kernels of row_kernels.h as text: see vectors.h.
+
+namespace keel::KEEL_LEVEL {
+namespace {
+
+template <class T>
+void norm_row(NormRow<T>& n) {
+  const auto width = static_cast<float>(n.width);
+  Vector totals = {}, squares = {};
+  along(n.width, [&](int64_t c, auto part) KEEL_INLINED {
+    Vector sum = load(n.x + c, part);
+    if (n.added != nullptr) sum += load(n.added + c, part);
+    store(n.sum + c, sum, part);
+    totals += sum;
+  });
+  n.mean = n.centered ? sum_of(totals) / width : 0.0F;
+  along(n.width, [&](int64_t c, auto part) KEEL_INLINED {
+    const Vector d = kept(load(n.sum + c, part) - n.mean, part);
+    squares += d * d;
+  });
+  n.inverse = 1.0F / __builtin_sqrtf(sum_of(squares) / width + n.epsilon);
+  along(n.width, [&](int64_t c, auto part) KEEL_INLINED {
+    Vector y = (load(n.sum + c, part) - n.mean) * n.inverse * load(n.weight + c, part);
+    if (n.bias != nullptr) y += load(n.bias + c, part);
+    store(n.normed + c, y, part);
+  });
+}
+
+// With z the normed row before its weight and g = dnormed · weight: d = inverse (g − mean(g) − z mean(g z)),
+// without mean(g) for RMSNorm. What is not there loads as zero: its g is zero, too.
+template <class T>
+void norm_row_back(const NormRowBack<T>& n) {
+  const auto width = static_cast<float>(n.width);
+  Vector along_sums = {}, totals = {};
+  along(n.width, [&](int64_t c, auto part) KEEL_INLINED {
+    const Vector z = (load(n.sum + c, part) - n.mean) * n.inverse, d = load(n.dnormed + c, part);
+    const Vector g = d * load(n.weight + c, part);
+    store(n.dweight + c, load(n.dweight + c, part) + d * z, part);
+    if (n.dbias != nullptr) store(n.dbias + c, load(n.dbias + c, part) + d, part);
+    along_sums += g * z;
+    totals += g;
+  });
+  const float along_mean = sum_of(along_sums) / width, total = n.centered ? sum_of(totals) / width : 0.0F;
+  along(n.width, [&](int64_t c, auto part) KEEL_INLINED {
+    const Vector z = (load(n.sum + c, part) - n.mean) * n.inverse;
+    const Vector g = load(n.dnormed + c, part) * load(n.weight + c, part);
+    const Vector d = load(n.dsum + c, part) + n.inverse * (g - total - z * along_mean);
+    store(n.dsum + c, d, part);
+    if (n.dadded != nullptr) store(n.dadded + c, d, part);
+  });
+}
+
+template <class T>
+void rotate_row(const RotateRow<T>& r) {
+  const int64_t half = r.head_size / 2;
+  for (int64_t head = 0; head < r.heads; ++head) {
+    T* x = r.x + head * r.head_size;
+    along(half, [&](int64_t c, auto part) KEEL_INLINED {
+      const Vector first = load(x + c, part), second = load(x + half + c, part);
+      const Vector cosine = load(r.cosines + c, part), sine = r.sign * load(r.sines + c, part);
+      store(x + c, first * cosine - second * sine, part);
+      store(x + half + c, second * cosine + first * sine, part);
+    });
+  }
+}
+
+KEEL_KERNEL Vector sigmoid(Vector x) {
+  return 1.0F / (1.0F + exponential(-x));
+}
+
+template <class T>
+void gated_row(const GatedRow<T>& g) {
+  along(g.width, [&](int64_t c, auto part) KEEL_INLINED {
+    const Vector gate = load(g.gate_up + c, part), up = load(g.gate_up + g.width + c, part);
+    store(g.inner + c, gate * sigmoid(gate) * up, part);
+  });
+}
+
+template <class T>
+void gated_row_back(const GatedRow<T>& g) {
+  along(g.width, [&](int64_t c, auto part) KEEL_INLINED {
+    const Vector gate = load(g.gate_up + c, part), up = load(g.gate_up + g.width + c, part);
+    const Vector d = load(g.dinner + c, part), s = sigmoid(gate);
+    store(g.dgate_up + c, d * up * s * (1.0F + gate * (1.0F - s)), part);
+    store(g.dgate_up + g.width + c, d * gate * s, part);
+  });
+}
+
+// Lanes behind `limit` of the whole row become `filler`.
+KEEL_KERNEL Vector cut(Vector v, int64_t begin, int64_t limit, float filler) {
+  if (begin + kLanes <= limit) return v;
+  Words lane;
+  for (int i = 0; i < kLanes; ++i) lane[i] = static_cast<uint32_t>(i);
+  const auto seen = static_cast<uint32_t>(limit > begin ? limit - begin : 0);
+  return lane < seen ? v : all(filler);
+}
+
+template <class T>
+void softmax_block(const SoftmaxBlock<T>& b) {
+  constexpr int kParts = kAttentionBlock / kLanes;
+  for (int64_t r = 0; r < b.rows; ++r) {
+    const int64_t limit = b.diagonal && r + 1 < b.keys ? r + 1 : b.keys;
+    const float* row = b.scores + r * kAttentionBlock;
+    Vector x[kParts], peaks = all(kNever), sums = {};
+    for (int i = 0; i < kParts; ++i) {
+      x[i] = cut(load(row + i * kLanes) * b.scale, i * kLanes, limit, kNever);
+      peaks = larger(peaks, x[i]);
+    }
+    float highest = highest_of(peaks);
+    if (!b.first && b.highest[r] > highest) highest = b.highest[r];
+    for (int i = 0; i < kParts; ++i) {
+      const Vector weight = cut(exponential(x[i] - highest), i * kLanes, limit, 0.0F);
+      sums += weight;
+      store(b.weights + r * kAttentionBlock + i * kLanes, weight);
+    }
+    float sum = sum_of(sums);
+    if (!b.first) {
+      const float factor = exponential(all(b.highest[r] - highest))[0];
+      sum += b.sum[r] * factor;
+      float* out = b.out + r * b.width;
+      if (factor != 1.0F)
+        along(b.width,
+              [&](int64_t c, auto part) KEEL_INLINED { store(out + c, load(out + c, part) * factor, part); });
+    }
+    b.highest[r] = highest;
+    b.sum[r] = sum;
+  }
+}
+
+template <class T>
+void gradient_block(const GradientBlock<T>& b) {
+  for (int64_t r = 0; r < b.rows; ++r) {
+    const int64_t first_query = r >= b.keys ? kAttentionBlock : b.diagonal ? r : 0;
+    for (int64_t j = 0; j < kAttentionBlock; j += kLanes) {
+      const int64_t at = r * kAttentionBlock + j;
+      Vector p = exponential(load(b.scores + at) * b.scale - load(b.lse + j));
+      p = p - cut(p, j, first_query, 0.0F);
+      store(b.weights + at, p);
+      store(b.dscores + at, b.scale * p * (load(b.dweights + at) - load(b.along + j)));
+    }
+  }
+}
+
+// With z the scaled logits: p = exp(z − lse), entropy = lse − Σ p z.
+void logprob_row(LogProbRow& r) {
+  Vector peaks = all(kNever);
+  along(r.count, [&](int64_t c, auto part) KEEL_INLINED {
+    const Vector x = load(r.logits + c, part);
+    peaks = larger(peaks, x - (1.0F - kept(all(1.0F), part)) * -kNever);
+  });
+  const float highest = highest_of(peaks);
+  double total = 0, moment = 0;
+  constexpr int64_t kRun = 1024;  // float32 sums of a run, float64 sums of runs
+  for (int64_t begin = 0; begin < r.count; begin += kRun) {
+    Vector sums = {}, moments = {};
+    along(r.count - begin < kRun ? r.count - begin : kRun, [&](int64_t c, auto part) KEEL_INLINED {
+      const Vector z = (load(r.logits + begin + c, part) - highest) * r.inverse_temperature;
+      const Vector weight = kept(exponential(z), part);
+      sums += weight;
+      moments += weight * z;
+    });
+    total += static_cast<double>(sum_of(sums));
+    moment += static_cast<double>(sum_of(moments));
+  }
+  const double log_total = __builtin_log(total), scale = static_cast<double>(r.inverse_temperature);
+  const double peak = static_cast<double>(highest) * scale;
+  r.lse = static_cast<float>(peak + log_total);
+  r.entropy = static_cast<float>(log_total - moment / total);
+  r.logp = static_cast<float>(static_cast<double>(r.logits[r.token]) * scale - peak - log_total);
+}
+
+// d logp / dz = onehot − p, d entropy / dz = −p (log p + entropy).
+template <class T>
+void logprob_row_back(const LogProbRowBack<T>& r) {
+  along(r.count, [&](int64_t c, auto part) KEEL_INLINED {
+    const Vector log_p = load(r.logits + c, part) * r.inverse_temperature - r.lse;
+    Vector d = -exponential(log_p) * (r.dlogp + r.dentropy * (log_p + r.entropy));
+    const int64_t at = r.token - c;
+    if (at >= 0 && at < kLanes) d[at] += r.dlogp;
+    store(r.dlogits + c, d * r.inverse_temperature, part);
+  });
+}
+
+template <class T>
+void add_row(const AddRow<T>& a) {
+  along(a.width, [&](int64_t c, auto part)
+                     KEEL_INLINED { store(a.y + c, load(a.x + c, part) + load(a.added + c, part), part); });
+}
+
+KEEL_KERNEL Vector root(Vector x) {
+#if KEEL_LANES == 16
+  return (Vector)_mm512_maskz_sqrt_ps(0xFFFF, (__m512)x);
+#elif KEEL_LANES == 8
+  return (Vector)_mm256_sqrt_ps((__m256)x);
+#else
+  for (int i = 0; i < kLanes; ++i) x[i] = __builtin_sqrtf(x[i]);
+  return x;
+#endif
+}
+
+void adamw_range(const AdamWRange& a) {
+  along(a.count, [&](int64_t i, auto part) KEEL_INLINED {
+    const Vector g = load(a.grad + i, part) * a.clip;
+    const Vector mean = a.beta1 * load(a.mean + i, part) + (1.0F - a.beta1) * g;
+    const Vector square = a.beta2 * load(a.square + i, part) + (1.0F - a.beta2) * g * g;
+    store(a.mean + i, mean, part);
+    store(a.square + i, square, part);
+    const Vector step = a.step_size * mean / (root(square) / a.root_correction + a.epsilon);
+    store(a.value + i, load(a.value + i, part) * a.keep - step, part);
+  });
+}
+
+double squares(const float* x, int64_t count) {
+  double total = 0;
+  constexpr int64_t kRun = 4096;
+  for (int64_t begin = 0; begin < count; begin += kRun) {
+    Vector sums[2] = {};
+    int turn = 0;
+    along(count - begin < kRun ? count - begin : kRun, [&](int64_t c, auto part) KEEL_INLINED {
+      const Vector v = load(x + begin + c, part);
+      sums[turn] += v * v;
+      turn ^= 1;
+    });
+    total += static_cast<double>(sum_of(sums[0] + sums[1]));
+  }
+  return total;
+}
+
+template <class T>
+constexpr RowKernelsOf<T> kRowKernelsOf = {norm_row<T>,       norm_row_back<T>,    rotate_row<T>,
+                                           gated_row<T>,      gated_row_back<T>,   softmax_block<T>,
+                                           gradient_block<T>, logprob_row_back<T>, add_row<T>};
+
+}  // namespace
+
+extern const RowKernels row_kernels;
+const RowKernels row_kernels = {KEEL_LEVEL_NAME, kRowKernelsOf<float>, kRowKernelsOf<uint16_t>,
+                                logprob_row,     adamw_range,          squares};
+
+}  // namespace keel::KEEL_LEVEL

@@ -1,0 +1,147 @@
+// Vectors of one instruction set: text for the kernels_*.cpp, each of which has set its target by a pragma
+// and says KEEL_LEVEL (a name), KEEL_LANES (floats of a vector), KEEL_VECTORS (of a strip of a product) and
+// KEEL_DOTS_BFLOAT16 (1 where the processor multiplies bfloat16). No guard, and nothing of the standard
+// library: the linker could choose that copy of a template for a processor that cannot run it.
+
+#define KEEL_KERNEL inline __attribute__((always_inline))
+#define KEEL_INLINED __attribute__((always_inline))
+
+namespace keel::KEEL_LEVEL {
+namespace {
+
+constexpr int kLanes = KEEL_LANES, kVectors = KEEL_VECTORS;
+constexpr float kNever = -1e30F;
+using Vector = float __attribute__((vector_size(4 * KEEL_LANES)));
+using Words = uint32_t __attribute__((vector_size(4 * KEEL_LANES)));
+using Halves = uint16_t __attribute__((vector_size(2 * KEEL_LANES)));
+
+KEEL_KERNEL Vector all(float x) {
+  return Vector{} + x;
+}
+KEEL_KERNEL Vector load(const float* from) {
+  Vector v;
+  __builtin_memcpy(&v, from, sizeof v);
+  return v;
+}
+KEEL_KERNEL Words load(const uint32_t* from) {
+  Words v;
+  __builtin_memcpy(&v, from, sizeof v);
+  return v;
+}
+KEEL_KERNEL void store(float* to, Vector v) {
+  __builtin_memcpy(to, &v, sizeof v);
+}
+
+// sum + a · b; for words: the sum of both products of a pair.
+KEEL_KERNEL Vector add_product(Vector sum, float a, Vector b) {
+  return sum + a * b;
+}
+KEEL_KERNEL Vector add_product(Vector sum, uint32_t a, Words b) {
+#if KEEL_DOTS_BFLOAT16
+  return (Vector)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32(static_cast<int>(a)), (__m512bh)b);
+#else
+  sum = sum + __builtin_bit_cast(float, a << 16) * (Vector)(b << 16);
+  return sum + __builtin_bit_cast(float, a & 0xFFFF0000U) * (Vector)(b & 0xFFFF0000U);
+#endif
+}
+
+KEEL_KERNEL uint16_t rounded(float value) {
+  const auto bits = __builtin_bit_cast(uint32_t, value);
+  return static_cast<uint16_t>((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+}
+KEEL_KERNEL void put(float* to, float value) {
+  *to = value;
+}
+KEEL_KERNEL void put(uint16_t* to, float value) {
+  *to = rounded(value);
+}
+KEEL_KERNEL Vector load(const uint16_t* from) {
+  Halves halves;
+  __builtin_memcpy(&halves, from, sizeof halves);
+  return (Vector)(__builtin_convertvector(halves, Words) << 16);
+}
+KEEL_KERNEL Halves to_bfloat16(Vector v) {
+#if KEEL_DOTS_BFLOAT16
+  return (Halves)_mm512_cvtneps_pbh((__m512)v);
+#else
+  const Words bits = (Words)v;
+  return __builtin_convertvector((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16, Halves);
+#endif
+}
+KEEL_KERNEL void store(uint16_t* to, Vector v) {
+  const Halves halves = to_bfloat16(v);
+  __builtin_memcpy(to, &halves, sizeof halves);
+}
+
+// Rows are walked in whole vectors (All) and one part of a vector (First n), whose other lanes read as zero.
+struct All {};
+struct First {
+  int64_t count;
+};
+template <class T>
+KEEL_KERNEL Vector load(const T* from, All) {
+  return load(from);
+}
+template <class T>
+KEEL_KERNEL Vector load(const T* from, First part) {
+  T lanes[kLanes] = {};
+  for (int64_t i = 0; i < part.count; ++i) lanes[i] = from[i];
+  return load(lanes);
+}
+template <class T>
+KEEL_KERNEL void store(T* to, Vector v, All) {
+  store(to, v);
+}
+template <class T>
+KEEL_KERNEL void store(T* to, Vector v, First part) {
+  T lanes[kLanes];
+  store(lanes, v);
+  for (int64_t i = 0; i < part.count; ++i) to[i] = lanes[i];
+}
+KEEL_KERNEL Vector kept(Vector v, All) {
+  return v;
+}
+KEEL_KERNEL Vector kept(Vector v, First part) {
+  for (int64_t i = part.count; i < kLanes; ++i) v[i] = 0;
+  return v;
+}
+// Calls f(first element, All or First) along a row.
+template <class F>
+KEEL_KERNEL void along(int64_t width, const F& f) {
+  int64_t c = 0;
+  for (; c + kLanes <= width; c += kLanes) f(c, All{});
+  if (c < width) f(c, First{width - c});
+}
+
+KEEL_KERNEL float sum_of(Vector v) {
+  float sum = 0;
+  for (int i = 0; i < kLanes; ++i) sum += v[i];
+  return sum;
+}
+KEEL_KERNEL float highest_of(Vector v) {
+  float highest = v[0];
+  for (int i = 1; i < kLanes; ++i) highest = v[i] > highest ? v[i] : highest;
+  return highest;
+}
+KEEL_KERNEL Vector larger(Vector a, Vector b) {
+  return a > b ? a : b;
+}
+
+// As vector_exp of simd.h, on whole vectors.
+KEEL_KERNEL Vector exponential(Vector x) {
+  x = x < -87.0F ? all(-87.0F) : x;
+  x = x > 88.0F ? all(88.0F) : x;
+  const Vector shifted = x * 1.44269504F + 12582912.0F, n = shifted - 12582912.0F;
+  const Vector r = (x - n * 0.693359375F) - n * -2.12194440e-4F;
+  Vector p = all(1.9875691500e-4F);
+  p = p * r + 1.3981999507e-3F;
+  p = p * r + 8.3334519073e-3F;
+  p = p * r + 4.1665795894e-2F;
+  p = p * r + 1.6666665459e-1F;
+  p = p * r + 5.0000001201e-1F;
+  const Words exponent = ((Words)shifted - 0x4B400000U + 127U) << 23;
+  return (p * r * r + r + 1.0F) * (Vector)exponent;
+}
+
+}  // namespace
+}  // namespace keel::KEEL_LEVEL
