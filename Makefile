@@ -1,4 +1,4 @@
-# make demo | build | test | check | sanitize | results | bare-test | format | docs. docs/CONTRIBUTING.md tells more.
+# make demo | build | test | check | sanitize | results | bench | bare-test | format | docs. docs/CONTRIBUTING.md tells more.
 SHELL := /bin/bash
 cache := $(or $(KEEL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/keel)
 # One build at a time on a machine: a heavy file takes more than a gigabyte, and two cores are soon shared.
@@ -9,7 +9,7 @@ export CCACHE_SLOPPINESS := pch_defines,time_macros
 export CCACHE_NOHASHDIR := 1
 export CCACHE_BASEDIR := $(CURDIR)
 
-.PHONY: build tests-built sanitize test check demo results bare-test format docs setup-build setup-test
+.PHONY: build tests-built sanitize test check demo results bench bare-test format docs setup-build setup-test
 build: setup-build
 	@$(call configure,build,) && $(locked) ninja -C build keel
 
@@ -45,6 +45,10 @@ results: build
 	@. $(cache)/env.results && export PYTHONPATH=tools/results && \
 	  $$KEEL_PYTHON tools/results/experiment.py --data "$${KEEL_TEST_DATA:-../shared/data}" && \
 	  $$KEEL_PYTHON tools/results/analyse.py
+
+bench: build
+	@tools/setup bench
+	@. $(cache)/env.bench && $$KEEL_PYTHON bench/run.py
 
 bare-test:
 	@tools/bare_test

@@ -243,7 +243,11 @@ Tensor forward_as(const Place& place, const Tensor& x, const std::vector<Tensor>
   const Tensor up = project(second.out, w[kUp], w[kUpBias]), inner = passes.inner(up);
   saved = {x,          first.out,  first.inverse,  first.mean,  qkv, attended, lse,
            second.sum, second.out, second.inverse, second.mean, up,  inner};
-  return second.sum + passes.drop(project(inner, w[kDown], w[kDownBias]), 2);
+  const Tensor last = passes.drop(project(inner, w[kDown], w[kDownBias]), 2).contiguous();
+  Tensor y = at::empty_like(second.sum);
+  add_rows<T>(y.numel(), second.sum.template const_data_ptr<float>(), last.const_data_ptr<T>(),
+              y.data_ptr<float>());
+  return y;
 }
 
 template <class T>

@@ -70,12 +70,10 @@ std::vector<Tensor> forward(const Forest& forest, std::span<const Role> roles, c
 }
 
 LogProbs language_logprobs(const Role& role, const Tensor& hidden, const Tensor& from, const Tensor& tokens,
-                           double temperature) {
-  const Tensor rows = hidden.index_select(0, from);
-  const bool narrow = role.precision == Precision::bfloat16 && rows.scalar_type() == at::kFloat;
-  const Tensor& weight = role.head->weight;
-  return narrow ? linear_logprob(rows.to(at::kBFloat16), weight.to(at::kBFloat16), tokens, temperature)
-                : linear_logprob(rows, weight, tokens, temperature);
+                           double temperature, const Tensor& expected_dlogp) {
+  return linear_logprob(
+      hidden.index_select(0, from), role.head->weight, tokens,
+      {.temperature = temperature, .precision = role.precision, .expected_dlogp = expected_dlogp});
 }
 
 Tensor scalar_values(const Role& role, const Tensor& hidden, const Tensor& rows) {

@@ -1,11 +1,13 @@
 #include "keel/tensors/linear_logprob.h"
 
 #include <ATen/ops/log_softmax.h>
+#include <ATen/ops/mm.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
 
 #include "keel/tensors/checks.h"
+#include "keel/tensors/linear_logprob_blocks.h"
 
 namespace keel {
 namespace {
@@ -86,15 +88,147 @@ struct LinearLogProb : Function<LinearLogProb> {
   }
 };
 
-}  // namespace
+// The gradient with respect to hidden and weight of some chunks, summed.
+template <class T>
+struct HeadGradients {
+  Tensor hidden, weight;    // as the inputs, in T
+  Tensor dhidden, dweight;  // float32
 
-LogProbs linear_logprob(const Tensor& hidden, const Tensor& weight, const Tensor& tokens, double temperature,
-                        int64_t chunk_elements) {
+  HeadGradients(const Tensor& h, const Tensor& w)
+      : hidden(h),
+        weight(w),
+        dhidden(at::empty(h.sizes(), h.options().dtype(at::kFloat))),
+        dweight(at::zeros(w.sizes(), w.options().dtype(at::kFloat))) {}
+  void add(int64_t begin, const Tensor& dlogits) {
+    const int64_t rows = dlogits.size(0);
+    dhidden.narrow(0, begin, rows).copy_(at::mm(dlogits, weight));
+    if (dlogits.scalar_type() == at::kFloat)
+      dweight.addmm_(dlogits.t(), hidden.narrow(0, begin, rows));
+    else
+      dweight.add_(at::mm(dlogits.t(), hidden.narrow(0, begin, rows)));
+  }
+};
+
+// Calls work(first row, its rows, dlogits of T) chunk by chunk; dlogits is one buffer.
+template <class T, class Work>
+void for_each_chunk(int64_t scored, int64_t vocabulary, int64_t chunk_elements, const Tensor& like,
+                    const Work& work) {
+  const int64_t chunk = std::min(scored, rows_in_chunk(vocabulary, chunk_elements));
+  const Tensor dlogits = at::empty({chunk, vocabulary}, like.options());
+  for (int64_t begin = 0; begin < scored; begin += chunk) {
+    const int64_t rows = std::min(chunk, scored - begin);
+    work(begin, rows, dlogits.narrow(0, 0, rows));
+  }
+}
+
+struct BlockLogProb : Function<BlockLogProb> {
+  template <class T>
+  static variable_list forward_as(AutogradContext* context, const Tensor& hidden, const Tensor& weight,
+                                  const Tensor& tokens, const LogProbOptions& options) {
+    const auto type = c10::CppTypeToScalarType<T>::value;
+    const Tensor h = hidden.to(type).contiguous(), w = weight.to(type).contiguous(),
+                 ids = tokens.contiguous();
+    const int64_t scored = h.size(0), vocabulary = w.size(0), width = h.size(1);
+    Tensor logp = at::empty({scored}, at::kFloat), entropy = at::empty_like(logp), lse = at::empty_like(logp);
+    const LogProbBlocks<T> blocks(w.const_data_ptr<T>(), vocabulary, width, options.temperature);
+    const auto at_row = [](const Tensor& t, int64_t row) { return t.data_ptr<float>() + row; };
+    context->save_for_backward({hidden, weight, tokens, entropy, lse});
+    if (!options.expected_dlogp.defined()) {
+      blocks.forward(h.const_data_ptr<T>(), ids.const_data_ptr<int64_t>(), scored, at_row(logp, 0),
+                     at_row(entropy, 0), at_row(lse, 0));
+      return {logp, entropy};
+    }
+    const Tensor dlogp = options.expected_dlogp.to(at::kFloat).contiguous();
+    HeadGradients<T> gradients(h, w);
+    for_each_chunk<T>(scored, vocabulary, options.chunk_elements, h,
+                      [&](int64_t begin, int64_t rows, const Tensor& dlogits) {
+                        blocks.forward_backward(
+                            h.const_data_ptr<T>() + begin * width, ids.const_data_ptr<int64_t>() + begin,
+                            rows, at_row(dlogp, begin), at_row(logp, begin), at_row(entropy, begin),
+                            at_row(lse, begin), dlogits.data_ptr<T>());
+                        gradients.add(begin, dlogits);
+                      });
+    context->saved_data["expected"] = std::vector<Tensor>{dlogp, gradients.dhidden, gradients.dweight};
+    return {logp, entropy};
+  }
+
+  template <class T>
+  static variable_list backward_as(const variable_list& saved, const Tensor& dlogp, const Tensor& dentropy,
+                                   const LogProbOptions& options) {
+    const auto type = c10::CppTypeToScalarType<T>::value;
+    const Tensor h = saved[0].to(type).contiguous(), w = saved[1].to(type).contiguous(),
+                 ids = saved[2].contiguous();
+    const int64_t width = h.size(1);
+    const LogProbBlocks<T> blocks(w.const_data_ptr<T>(), w.size(0), width, options.temperature);
+    HeadGradients<T> gradients(h, w);
+    for_each_chunk<T>(
+        h.size(0), w.size(0), options.chunk_elements, h,
+        [&](int64_t begin, int64_t rows, const Tensor& dlogits) {
+          const auto at_row = [&](const Tensor& t) { return t.const_data_ptr<float>() + begin; };
+          blocks.backward(h.const_data_ptr<T>() + begin * width, ids.const_data_ptr<int64_t>() + begin, rows,
+                          at_row(saved[3]), at_row(saved[4]), at_row(dlogp),
+                          dentropy.defined() ? at_row(dentropy) : nullptr, dlogits.data_ptr<T>());
+          gradients.add(begin, dlogits);
+        });
+    return {gradients.dhidden, gradients.dweight};
+  }
+
+  static variable_list forward(AutogradContext* context, const Tensor& hidden, const Tensor& weight,
+                               const Tensor& tokens, const LogProbOptions& options) {
+    at::NoGradGuard no_grad;
+    context->saved_data["temperature"] = options.temperature;
+    context->saved_data["chunk"] = options.chunk_elements;
+    context->saved_data["narrow"] = options.precision == Precision::bfloat16;
+    return options.precision == Precision::bfloat16
+               ? forward_as<c10::BFloat16>(context, hidden, weight, tokens, options)
+               : forward_as<float>(context, hidden, weight, tokens, options);
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list grads) {
+    const variable_list saved = context->get_saved_variables();
+    const Tensor dlogp = grads[0].defined() ? grads[0].contiguous() : at::zeros_like(saved[3]);
+    const Tensor dentropy = grads[1].defined() ? grads[1].contiguous() : Tensor();
+    const LogProbOptions options{.temperature = context->saved_data["temperature"].toDouble(),
+                                 .chunk_elements = context->saved_data["chunk"].toInt()};
+    variable_list result;
+    if (context->saved_data.count("expected") != 0) {
+      const std::vector<Tensor> made = context->saved_data["expected"].toTensorVector();
+      if (!dentropy.defined() && dlogp.equal(made[0])) result = {made[1], made[2]};
+    }
+    if (result.empty())
+      result = context->saved_data["narrow"].toBool()
+                   ? backward_as<c10::BFloat16>(saved, dlogp, dentropy, options)
+                   : backward_as<float>(saved, dlogp, dentropy, options);
+    result.resize(4);
+    return result;
+  }
+};
+
+void check_arguments(const Tensor& hidden, const Tensor& weight, const Tensor& tokens) {
   check_shape("linear_logprob", "hidden", hidden, {-1, -1});
   check_shape("linear_logprob", "weight", weight, {-1, hidden.size(1)});
   check_shape("linear_logprob", "tokens", tokens, {hidden.size(0)});
-  const auto result = LinearLogProb::apply(hidden, weight, tokens, temperature,
-                                           rows_in_chunk(weight.size(0), chunk_elements));
+}
+
+}  // namespace
+
+LogProbs linear_logprob(const Tensor& hidden, const Tensor& weight, const Tensor& tokens,
+                        const LogProbOptions& options) {
+  if (!hidden.is_cpu() || hidden.scalar_type() != at::kFloat || weight.scalar_type() != at::kFloat ||
+      hidden.size(0) == 0)
+    return linear_logprob_plain(hidden, weight, tokens, options);
+  check_arguments(hidden, weight, tokens);
+  const auto result = BlockLogProb::apply(hidden, weight, tokens, options);
+  return {result[0], result[1]};
+}
+
+LogProbs linear_logprob_plain(const Tensor& hidden, const Tensor& weight, const Tensor& tokens,
+                              const LogProbOptions& options) {
+  check_arguments(hidden, weight, tokens);
+  const bool narrow = options.precision == Precision::bfloat16 && hidden.scalar_type() == at::kFloat;
+  const auto format = narrow ? at::kBFloat16 : hidden.scalar_type();
+  const auto result = LinearLogProb::apply(hidden.to(format), weight.to(format), tokens, options.temperature,
+                                           rows_in_chunk(weight.size(0), options.chunk_elements));
   return {result[0], result[1]};
 }
 

@@ -3,7 +3,7 @@
 // pass.
 #pragma once
 
-#include "keel/tensors/tensor.h"
+#include "keel/tensors/precision.h"
 
 namespace keel {
 
@@ -12,10 +12,24 @@ struct LogProbs {
   Tensor entropy;  // (S) nats: of softmax(logits / temperature)
 };
 
+struct LogProbOptions {
+  double temperature = 1.0;
+  Precision precision =
+      Precision::float32;            // of the products; softmax and sums are float32 (float64 when hidden is)
+  int64_t chunk_elements = 1 << 21;  // bounds rows x vocabulary of one chunk
+  /// What the gradient of logp (S) will be, where it is known before, as in a next-token loss: then the
+  /// forward pass makes the gradients with the logits it has. A gradient that turns out otherwise is computed
+  /// as always.
+  Tensor expected_dlogp = {};
+};
+
 /// hidden: (S, H), the row that predicts each scored token; weight: (V, H); tokens: (S) int64.
-/// Differentiable in hidden and weight, through logp and entropy. Products in hidden's dtype; softmax in
-/// float32 (float64 when hidden is). `chunk_elements` bounds rows x vocabulary of one chunk.
+/// Differentiable in hidden and weight, through logp and entropy; gradients have their formats.
 LogProbs linear_logprob(const Tensor& hidden, const Tensor& weight, const Tensor& tokens,
-                        double temperature = 1.0, int64_t chunk_elements = 1 << 21);
+                        const LogProbOptions& options = {});
+
+/// The same by ATen's operators, which other devices and formats run and tests compare with.
+LogProbs linear_logprob_plain(const Tensor& hidden, const Tensor& weight, const Tensor& tokens,
+                              const LogProbOptions& options = {});
 
 }  // namespace keel

@@ -5,6 +5,7 @@
 // T is float, or bfloat16 as uint16_t; arithmetic is float32.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -75,10 +76,33 @@ template <class T>
 struct GradientBlock {
   const float *scores = nullptr, *dweights = nullptr;  // (rows, kAttentionBlock): K Qᵀ and V dOᵀ
   T *weights = nullptr, *dscores = nullptr;            // the same
-  const float *lse = nullptr, *along = nullptr;        // (kAttentionBlock) of the queries; along: out · grad
+  T* dscores_packed =
+      nullptr;  // bfloat16: [rows / 2][kAttentionBlock][2], as a product's right side; float: unused
+  const float *lse = nullptr, *along = nullptr;  // (kAttentionBlock) of the queries; along: out · grad
   int64_t rows = 0, keys = 0;
   bool diagonal = false;
   float scale = 1;
+};
+
+/// One head of up to kAttentionBlock rows in the forms that products want, zeros behind the last row and
+/// column. Forms that are null are not made; `copy` always is.
+template <class T>
+struct PackBlock {
+  const T* x = nullptr;
+  int64_t stride = 0, rows = 0, columns = 0, width = 0;  // width: even for bfloat16
+  T* copy = nullptr;                                     // (kAttentionBlock, width)
+  T* by_rows = nullptr;     // bfloat16: [kAttentionBlock / 2][width][2]; float: as copy, not made
+  T* by_columns = nullptr;  // [width / pair][kAttentionBlock][pair]
+  T* transposed = nullptr;  // (width, kAttentionBlock)
+};
+
+/// y = x · factor.
+template <class T>
+struct ScaleRow {
+  const float* x = nullptr;
+  float factor = 1;
+  T* y = nullptr;
+  int64_t width = 0;
 };
 
 /// log softmax(logits / temperature)[token] and the entropy of that softmax, nats.
@@ -128,6 +152,9 @@ struct RowKernelsOf {
   void (*gradient_block)(const GradientBlock<T>&);
   void (*logprob_back)(const LogProbRowBack<T>&);
   void (*add)(const AddRow<T>&);
+  void (*pack_block)(const PackBlock<T>&);
+  void (*scale)(const ScaleRow<T>&);
+  float (*dot)(const T* a, const T* b, int64_t width);
 };
 
 struct RowKernels {

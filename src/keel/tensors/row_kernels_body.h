@@ -127,18 +127,82 @@ void softmax_block(const SoftmaxBlock<T>& b) {
   }
 }
 
+// The gradient of the scores of one key (row) with kLanes queries from j on; writes its weights.
 template <class T>
-void gradient_block(const GradientBlock<T>& b) {
-  for (int64_t r = 0; r < b.rows; ++r) {
-    const int64_t first_query = r >= b.keys ? kAttentionBlock : b.diagonal ? r : 0;
+KEEL_KERNEL Vector score_gradient(const GradientBlock<T>& b, int64_t row, int64_t j) {
+  const int64_t first_query = row >= b.keys ? kAttentionBlock
+                              : b.diagonal  ? row
+                                            : 0,
+                at = row * kAttentionBlock + j;
+  Vector p = exponential(load(b.scores + at) * b.scale - load(b.lse + j));
+  p = p - cut(p, j, first_query, 0.0F);
+  store(b.weights + at, p);
+  return b.scale * p * (load(b.dweights + at) - load(b.along + j));
+}
+
+void gradient_block(const GradientBlock<float>& b) {
+  for (int64_t r = 0; r < b.rows; ++r)
+    for (int64_t j = 0; j < kAttentionBlock; j += kLanes)
+      store(b.dscores + r * kAttentionBlock + j, score_gradient(b, r, j));
+}
+
+void gradient_block(const GradientBlock<uint16_t>& b) {
+  for (int64_t r = 0; r < b.rows; r += 2)
     for (int64_t j = 0; j < kAttentionBlock; j += kLanes) {
-      const int64_t at = r * kAttentionBlock + j;
-      Vector p = exponential(load(b.scores + at) * b.scale - load(b.lse + j));
-      p = p - cut(p, j, first_query, 0.0F);
-      store(b.weights + at, p);
-      store(b.dscores + at, b.scale * p * (load(b.dweights + at) - load(b.along + j)));
+      const Halves first = to_bfloat16(score_gradient(b, r, j)),
+                   second = to_bfloat16(score_gradient(b, r + 1, j));
+      __builtin_memcpy(b.dscores + r * kAttentionBlock + j, &first, sizeof first);
+      __builtin_memcpy(b.dscores + (r + 1) * kAttentionBlock + j, &second, sizeof second);
+      const Words pairs =
+          __builtin_convertvector(first, Words) | (__builtin_convertvector(second, Words) << 16);
+      __builtin_memcpy(b.dscores_packed + r * kAttentionBlock + 2 * j, &pairs, sizeof pairs);
     }
+}
+
+template <class T>
+void pack_block(const PackBlock<T>& p) {
+  using Word = typename WordOf<T>::Word;
+  for (int64_t r = 0; r < kAttentionBlock; ++r) {
+    const T* from = p.x + r * p.stride;
+    T* to = p.copy + r * p.width;
+    const int64_t columns = r < p.rows ? p.columns : 0;
+    __builtin_memcpy(to, from, static_cast<std::size_t>(columns) * sizeof(T));
+    for (int64_t c = columns; c < p.width; ++c) to[c] = 0;
   }
+  const int64_t words = p.width / kPair<T>;
+  if (p.by_rows != nullptr && kPair<T> == 2)
+    for (int64_t r = 0; r < kAttentionBlock; r += 2) {
+      const T *first = p.copy + r * p.width, *second = first + p.width;
+      T* to = p.by_rows + r * p.width;
+      for (int64_t c = 0; c < p.width; ++c) {
+        to[2 * c] = first[c];
+        to[2 * c + 1] = second[c];
+      }
+    }
+  if (p.by_columns != nullptr) {
+    const auto* from = reinterpret_cast<const Word*>(p.copy);
+    auto* to = reinterpret_cast<Word*>(p.by_columns);
+    for (int64_t c = 0; c < words; ++c)
+      for (int64_t r = 0; r < kAttentionBlock; ++r)
+        __builtin_memcpy(to + c * kAttentionBlock + r, from + r * words + c, sizeof(Word));
+  }
+  if (p.transposed != nullptr)
+    for (int64_t c = 0; c < p.width; ++c)
+      for (int64_t r = 0; r < kAttentionBlock; ++r)
+        p.transposed[c * kAttentionBlock + r] = p.copy[r * p.width + c];
+}
+
+template <class T>
+void scale_row(const ScaleRow<T>& s) {
+  along(s.width,
+        [&](int64_t c, auto part) KEEL_INLINED { store(s.y + c, load(s.x + c, part) * s.factor, part); });
+}
+
+template <class T>
+float dot(const T* a, const T* b, int64_t width) {
+  Vector sums = {};
+  along(width, [&](int64_t c, auto part) KEEL_INLINED { sums += load(a + c, part) * load(b + c, part); });
+  return sum_of(sums);
 }
 
 // With z the scaled logits: p = exp(z − lse), entropy = lse − Σ p z.
@@ -227,9 +291,9 @@ double squares(const float* x, int64_t count) {
 }
 
 template <class T>
-constexpr RowKernelsOf<T> kRowKernelsOf = {norm_row<T>,       norm_row_back<T>,    rotate_row<T>,
-                                           gated_row<T>,      gated_row_back<T>,   softmax_block<T>,
-                                           gradient_block<T>, logprob_row_back<T>, add_row<T>};
+constexpr RowKernelsOf<T> kRowKernelsOf = {
+    norm_row<T>,    norm_row_back<T>,    rotate_row<T>, gated_row<T>,  gated_row_back<T>, softmax_block<T>,
+    gradient_block, logprob_row_back<T>, add_row<T>,    pack_block<T>, scale_row<T>,      dot<T>};
 
 }  // namespace
 

@@ -48,8 +48,11 @@ BatchMeasure batch_loss(const LanguageTask& task, const std::vector<const Exampl
       dropout = Dropout{keyed->rate, keyed->seed, keyed->step, std::move(input.documents)};
     const Tensor hidden =
         forest_hidden(*role.trunk, input.forest, role.precision, dropout ? &*dropout : nullptr);
-    const Tensor logp = language_logprobs(role, hidden, input.from, input.tokens).logp;
-    const Tensor weight = at::full_like(logp, 1.0 / static_cast<double>(measured.scored)).detach();
+    const Tensor weight = at::full({input.from.size(0)}, 1.0 / static_cast<double>(measured.scored),
+                                   hidden.options().requires_grad(false));
+    const Tensor logp = language_logprobs(role, hidden, input.from, input.tokens, 1.0,
+                                          hidden.requires_grad() ? -weight : Tensor())
+                            .logp;
     const Tensor loss = next_token_loss(logp, weight);
     if (loss.requires_grad()) loss.backward();
     measured.loss += loss.item().toDouble();

@@ -21,7 +21,8 @@ TEST(LinearLogProb, EqualsThePlainStatementWithGradientsInChunks) {
   for (const double temperature : {1.0, 0.7}) {
     std::vector<Tensor> x = {normal_tensor({5, 4}, 1).requires_grad_(true),
                              normal_tensor({7, 4}, 2).requires_grad_(true)};
-    const LogProbs got = linear_logprob(x[0], x[1], kTokens, temperature, 1),
+    const LogProbs got =
+                       linear_logprob(x[0], x[1], kTokens, {.temperature = temperature, .chunk_elements = 1}),
                    wanted = plain(x[0], x[1], temperature);
     EXPECT_LT(largest_difference(got.logp, wanted.logp), 1e-13);
     EXPECT_LT(largest_difference(got.entropy, wanted.entropy), 1e-13);
@@ -37,17 +38,17 @@ TEST(LinearLogProb, ChunksOfSeveralRowsAgreeWithOneChunk) {
   const Tensor hidden = normal_tensor({100, 4}, 5), weight = normal_tensor({9, 4}, 6);
   const Tensor tokens = at::arange(100, at::kLong).remainder(9);
   const LogProbs one = linear_logprob(hidden, weight, tokens),
-                 many = linear_logprob(hidden, weight, tokens, 1.0, 9 * 32);
+                 many = linear_logprob(hidden, weight, tokens, {.chunk_elements = 9 * 32});
   EXPECT_LT(largest_difference(one.logp, many.logp), 1e-13);
   EXPECT_LT(largest_difference(one.entropy, many.entropy), 1e-13);
 }
 
 TEST(LinearLogProb, GradientsEqualCentralDifferences) {
   const auto logp = [](const std::vector<Tensor>& x) {
-    return linear_logprob(x[0], x[1], kTokens, 0.7).logp;
+    return linear_logprob(x[0], x[1], kTokens, {.temperature = 0.7}).logp;
   };
   const auto entropy = [](const std::vector<Tensor>& x) {
-    return linear_logprob(x[0], x[1], kTokens, 0.7).entropy;
+    return linear_logprob(x[0], x[1], kTokens, {.temperature = 0.7}).entropy;
   };
   const uint64_t seed = 1000 * generator_seed();
   const std::vector<Tensor> inputs = {normal_tensor({5, 4}, seed), normal_tensor({7, 4}, seed + 1)};
