@@ -5,9 +5,9 @@
 #include <iostream>
 #include <new>
 
+#include "keel/base/environment.h"
 #include "keel/base/error.h"
 #include "keel/base/interrupt.h"
-#include "keel/base/threads.h"
 #include "keel/base/version.h"
 #include "keel/pipeline/stages.h"
 
@@ -44,7 +44,7 @@ int run(const std::vector<std::string>& arguments, char** argv) {
     }
   const auto options = stage.options();
   keel::parse_flags(*options, rest);
-  keel::restart_with_sleeping_threads(argv);  // loads libtorch again: only for what computes
+  keel::restart_with_environment(argv);  // loads libtorch again: only for what computes
   stage.run(*options);
   return 0;
 }

@@ -125,8 +125,11 @@ void Sampler::admit() {
   retire();
 }
 
+// As large as what waits needs, up to the limit, and never too small for the first request.
 void Sampler::make_cache(int64_t pages_needed) {
-  state_->pages = std::max(pages_for(limits_.cache_slots), pages_needed);
+  int64_t wanted = 0;
+  for (const auto& job : state_->waiting) wanted += job->pages_needed();
+  state_->pages = std::max(std::min(wanted, pages_for(limits_.cache_slots)), pages_needed);
   state_->engine = make_engine(model_, state_->pages);
   state_->pool.emplace(state_->pages);
 }

@@ -79,6 +79,13 @@ void product(const PanelProduct<T>& p) {
   }
 }
 
+template <class T>
+KEEL_KERNEL void fetch_page(const PagedAttention<T>& p, const T* cache, int64_t page) {
+  const auto* from = reinterpret_cast<const char*>(cache + p.pages[page] * p.page_stride);
+  const int64_t bytes = kPagePositions * p.head * static_cast<int64_t>(sizeof(T));
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i);
+}
+
 // scores (padded(positions)) = query · key at every position, kNever behind the last; returns the highest.
 template <class T>
 KEEL_KERNEL float score_pages(const PagedAttention<T>& p) {
@@ -89,6 +96,10 @@ KEEL_KERNEL float score_pages(const PagedAttention<T>& p) {
   float highest = kNever;
   for (int64_t page = 0; page < pages; ++page) {
     const auto* keys = reinterpret_cast<const Word*>(p.keys + p.pages[page] * p.page_stride);
+    // The cache is read once a step, from memory: this page's values and the next one's keys are asked for
+    // early.
+    fetch_page(p, p.values, page);
+    if (page + 1 < pages) fetch_page(p, p.keys, page + 1);
     for (int part = 0; part < kParts; ++part) {
       Vector sums[kChains] = {};
       for (int64_t k = 0; k < words; k += kChains)

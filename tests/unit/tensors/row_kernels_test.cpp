@@ -113,8 +113,8 @@ Outputs blocks_of(const RowKernels& level, bool diagonal) {
   all.add(weights), all.add(dscores), all.add(packed);
   const auto x = values<T>(70 * 30, 6);
   std::vector<T> copy(kBlock * width), by_rows = copy, by_columns = copy, transposed = copy, scaled(30);
-  kernels.pack_block({x.data(), 30, 37, 19, width, copy.data(), by_rows.data(), by_columns.data(),
-                      transposed.data()});
+  kernels.pack_block(
+      {x.data(), 30, 37, 19, width, copy.data(), by_rows.data(), by_columns.data(), transposed.data()});
   all.add(copy), all.add(by_rows), all.add(by_columns), all.add(transposed);
   kernels.scale({scores.data(), 0.3F, scaled.data(), 30});
   all.add(scaled), all.add(std::vector<float>{kernels.dot(x.data(), x.data() + 30, 30)});
