@@ -97,8 +97,8 @@ class Bench:
             done, others = run(keel + ["--model", str(folder / "policy"), "--prompts", str(task["data"]),
                                        "--max-new-tokens", str(task["new"]), "--ignore-eos", "--rows", str(batch)]
                                + common)
-            line = [x for x in done.stderr.splitlines() if "new tokens in" in x][-1]
-            rates = [float(line.split(",")[-1].split()[0])]
+            line = [x for x in done.stderr.splitlines() if "tokens/s" in x][-1]
+            rates = [float(line.split(" tokens/s")[0].split()[-1])]
         else:
             model = folder / ("reward" if task["task"] == "reward" else "policy")
             command = keel + ["--model", str(model), "--data", str(task["data"])] + common + training

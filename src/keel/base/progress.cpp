@@ -54,6 +54,8 @@ void Progress::print(int64_t done, std::string_view note) {
     line += "  " + duration_text(static_cast<double>(total_ - done) / rate) + " left";
   else if (done >= total_)
     line += "  " + duration_text(elapsed) + " in all";
+  if (tokens_ > 0 && elapsed > 0)
+    line += "  " + number_text(static_cast<double>(tokens_) / elapsed, "%.0f tokens/s");
   if (!note.empty()) line += "  " + std::string(note);
   std::fprintf(stderr, terminal_ ? "\r\033[K%s" : "%s\n", line.c_str());
   std::fflush(stderr);

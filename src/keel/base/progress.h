@@ -18,13 +18,15 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
   /// `note` is shown at the end of the line: "loss 2.31".
   void update(int64_t done, std::string_view note = {});
+  /// Tokens that the stage has worked on since it began; their rate is shown.
+  void count_tokens(int64_t tokens) { tokens_ = tokens; }
 
  private:
   void print(int64_t done, std::string_view note);
 
   using Clock = std::chrono::steady_clock;
   std::string stage_, unit_;
-  int64_t total_, start_;
+  int64_t total_, start_, tokens_ = 0;
   Clock::time_point began_, printed_;
   bool terminal_, printed_any_ = false;
 };

@@ -1,8 +1,5 @@
 // The commands that turn text into text, ids or numbers: sample, score, tokenize, corpus.
-#include <chrono>
-#include <iomanip>
 #include <iostream>
-#include <sstream>
 
 #include "keel/base/error.h"
 #include "keel/base/files.h"
@@ -134,37 +131,18 @@ void write_rows(const std::string& output, const std::vector<Json>& rows) {
     write_file_atomically(output, text);
 }
 
-std::vector<std::vector<Completion>> sample_prompts(const SampleOptions& o, const Prompts& prompts,
-                                                    const Model& model,
-                                                    const std::optional<Tokenizer>& tokenizer) {
-  std::vector<Request> requests = make_requests(o, prompts, model, tokenizer);
-  const auto began = std::chrono::steady_clock::now();
-  std::vector<std::vector<Completion>> completions;
-  {
-    Progress progress("sample", "completion",
-                      static_cast<int64_t>(prompts.ids.size()) * o.samples_per_prompt);
-    completions = generate(model, std::move(requests), {.rows = o.rows}, [&](int64_t finished) {
-      progress.update(finished);
-      throw_if_interrupted();
-    });
-  }
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  int64_t tokens = 0;
-  for (const auto& samples : completions)
-    for (const Completion& completion : samples) tokens += std::ssize(completion.tokens);
-  std::ostringstream text;
-  text << "sample: " << tokens << " new tokens in " << std::setprecision(4) << seconds << " s, "
-       << static_cast<int64_t>(static_cast<double>(tokens) / seconds) << " tokens/s";
-  log_info(text.str());
-  return completions;
-}
-
 void run_sample(SampleOptions& o) {
   if (!o.output.empty()) check_writable_file(o.output);
   const Model model = open_language_model(o.model, o.precision);
   const auto tokenizer = load_tokenizer(o.model);
   const Prompts prompts = open_prompts(o, model, tokenizer ? &*tokenizer : nullptr);
-  const auto completions = sample_prompts(o, prompts, model, tokenizer);
+  Progress progress("sample", "completion", static_cast<int64_t>(prompts.ids.size()) * o.samples_per_prompt);
+  const auto completions = generate(model, make_requests(o, prompts, model, tokenizer), {.rows = o.rows},
+                                    [&](int64_t finished, int64_t tokens) {
+                                      progress.count_tokens(tokens);
+                                      progress.update(finished);
+                                      throw_if_interrupted();
+                                    });
   std::vector<Json> rows;
   for (size_t i = 0; i < completions.size(); ++i)
     for (const Completion& completion : completions[i])

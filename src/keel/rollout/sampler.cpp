@@ -200,6 +200,7 @@ TokenChoice Sampler::choose(const Row& row, std::span<const float> logits) const
 void Sampler::accept(Row& row) {
   Completion& completion = row.completion;
   completion.tokens.push_back(row.choice.token);
+  ++tokens_;
   completion.logps.push_back(row.choice.logp);
   completion.logps_sampled.push_back(row.choice.logp_sampled);
   const auto& stops = row.job->request.options.stop_ids;
@@ -238,7 +239,7 @@ void Sampler::retire() {
 
 std::vector<std::vector<Completion>> generate(const Model& model, std::vector<Request> requests,
                                               SamplerLimits limits,
-                                              const std::function<void(int64_t)>& progress) {
+                                              const std::function<void(int64_t, int64_t)>& progress) {
   std::vector<std::vector<Completion>> completions(requests.size());
   Sampler sampler(model, limits);
   int64_t finished = 0;
@@ -251,8 +252,8 @@ std::vector<std::vector<Completion>> generate(const Model& model, std::vector<Re
     });
   }
   while (sampler.step())
-    if (progress) progress(finished);
-  if (progress) progress(finished);
+    if (progress) progress(finished, sampler.tokens());
+  if (progress) progress(finished, sampler.tokens());
   return completions;
 }
 

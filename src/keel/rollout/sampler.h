@@ -55,6 +55,8 @@ class Sampler {
   void cancel(Ticket ticket);
   /// Admits what fits, then adds one token to every running completion. False when nothing is left to do.
   bool step();
+  /// New tokens of all requests so far.
+  int64_t tokens() const { return tokens_; }
 
  private:
   struct Job;
@@ -72,14 +74,15 @@ class Sampler {
 
   const Model& model_;
   SamplerLimits limits_;
+  int64_t tokens_ = 0;
   std::unique_ptr<State> state_;
 };
 
 /// Submits every request and steps until all are finished: completions[request][sample].
-/// `progress(finished)` is called after every token with the number of finished completions; it may throw to
-/// end the work.
+/// `progress(finished, tokens)` is called after every step with the finished completions and the new tokens
+/// so far; it may throw to end the work.
 std::vector<std::vector<Completion>> generate(const Model& model, std::vector<Request> requests,
                                               SamplerLimits limits = {},
-                                              const std::function<void(int64_t)>& progress = {});
+                                              const std::function<void(int64_t, int64_t)>& progress = {});
 
 }  // namespace keel

@@ -128,7 +128,8 @@ struct Rollouts {
 
 Rollouts roll_out(const PpoOptions& o, Cast& cast, const std::vector<const Example*>& prompts, int64_t step) {
   const std::vector<Request> requests = make_requests(o, cast, prompts, step);
-  const auto completions = generate(cast.policy, requests, {}, [](int64_t) { throw_if_interrupted(); });
+  const auto completions =
+      generate(cast.policy, requests, {}, [](int64_t, int64_t) { throw_if_interrupted(); });
   Rollouts rollouts;
   rollouts.samples = scored_samples(requests, completions, cast.tokenizer ? &*cast.tokenizer : nullptr);
   std::vector<Score> scores(rollouts.samples.size());

@@ -129,6 +129,8 @@ void TrainingRun::end_step(int64_t step, int64_t tokens, Json metrics, std::stri
   Json row = {{"seconds", seconds}, {"tokens", tokens}};
   row.update(metrics);
   folder_.log(step + 1, row);
+  tokens_ += tokens;
+  progress_->count_tokens(tokens_);
   progress_->update(step + 1, note);
   const bool last = step + 1 >= total_steps_, due = save_every_ > 0 && (step + 1) % save_every_ == 0;
   if (last || (!due && !interrupt_requested())) return;

@@ -69,7 +69,7 @@ class TrainingRun {
   RunFolder folder_;
   std::vector<SavedModel> models_;
   std::function<void(Archive&)> visit_;
-  int64_t total_steps_, save_every_, first_step_ = 0;
+  int64_t total_steps_, save_every_, first_step_ = 0, tokens_ = 0;  // tokens: since this program began
   std::optional<Progress> progress_;
   std::chrono::steady_clock::time_point step_began_;
 };
