@@ -105,7 +105,7 @@ struct HeadGradients {
     if (dlogits.scalar_type() == at::kFloat)
       dweight.addmm_(dlogits.t(), hidden.narrow(0, begin, rows));
     else
-      dweight.add_(at::mm(dlogits.t(), hidden.narrow(0, begin, rows)));
+      dweight += at::mm(dlogits.t(), hidden.narrow(0, begin, rows));
   }
 };
 
@@ -179,6 +179,7 @@ struct BlockLogProb : Function<BlockLogProb> {
     context->saved_data["temperature"] = options.temperature;
     context->saved_data["chunk"] = options.chunk_elements;
     context->saved_data["narrow"] = options.precision == Precision::bfloat16;
+    context->set_materialize_grads(false);  // an entropy that nobody used has no gradient
     return options.precision == Precision::bfloat16
                ? forward_as<c10::BFloat16>(context, hidden, weight, tokens, options)
                : forward_as<float>(context, hidden, weight, tokens, options);

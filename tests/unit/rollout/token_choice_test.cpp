@@ -49,6 +49,12 @@ TEST(TokenChoice, GreedyReportsTheLogProbabilityAtTemperatureOne) {
   EXPECT_EQ(choice.token, 1);
   EXPECT_NEAR(choice.logp, log_probability(1, 1.0), 1e-6);
   EXPECT_EQ(choice.logp_sampled, 0);  // there was nothing to draw
+  // With a penalty on it another token is the largest; its log-probability is that of the logits as they are.
+  const std::vector<int64_t> context = {1};
+  const TokenChoice penalized =
+      choose_token(kLogits, context, {.temperature = 0, .repetition_penalty = 1e6}, 0.5);
+  EXPECT_NE(penalized.token, 1);
+  EXPECT_NEAR(penalized.logp, log_probability(penalized.token, 1.0), 1e-6);
 }
 
 }  // namespace
