@@ -14,7 +14,7 @@ from measures import accuracy, best_of_n, best_of_n_kl, bootstrap, within_prompt
 
 JUDGES = ("judge", "tfidf")
 BETAS = ("0.3", "0.15", "0.1", "0.05")
-CONTROLS = ("permuted", "negated", "beta-20", "beta-0")
+CONTROLS = ("permuted", "negated", "beta-20", "beta-20-small-steps", "beta-0")
 BEST_OF = (1, 2, 4, 8, 16, 32, 64)
 SAMPLES = 4
 
@@ -128,7 +128,8 @@ def control_checks(arms):
     """The controls that have been run, each with what must hold of every judge."""
     rules = {"permuted": ("gains at most 3 points", lambda gain, kl: gain <= 0.03),
              "negated": ("loses at least 15 points", lambda gain, kl: gain <= -0.15),
-             "beta-20": ("keeps the KL at most 0.1", lambda gain, kl: kl <= 0.1)}
+             "beta-20": ("keeps the KL at most 0.1", lambda gain, kl: kl <= 0.1),
+             "beta-20-small-steps": ("keeps the KL at most 0.1", lambda gain, kl: kl <= 0.1)}
     return [{"control": name, "judge": judge, "must": must, "gain": arms[name][f"{judge}_over_sft"]["mean"],
              "kl": arms[name]["kl"],
              "passed": bool(holds(arms[name][f"{judge}_over_sft"]["mean"], arms[name]["kl"]))}

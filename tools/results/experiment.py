@@ -27,6 +27,7 @@ ARMS = {
     "permuted": {member: {"data": "proxy-all-permuted.jsonl"} for member in ("proxy_1", "proxy_2")},
     "negated": {"ppo": {"reward_scale": -0.35}},
     "beta-20": {"ppo": {"kl_coef": 20.0}},
+    "beta-20-small-steps": {"ppo": {"kl_coef": 20.0, "learning_rate": 0.0002}},
     "beta-0": {"ppo": {"kl_coef": 0.0}},
 }
 
