@@ -107,7 +107,7 @@ def reward(a):
 def ppo(a):
     from trl import PPOConfig, PPOTrainer
 
-    rows = models.read(a.data)
+    rows = [{"input_ids": row["prompt_ids"]} for row in models.read(a.data)]
     steps = a.steps + 1
     with tempfile.TemporaryDirectory() as folder:
         config = PPOConfig(output_dir=folder, use_cpu=True, bf16=a.precision == "bfloat16", fp16=False, report_to="none",

@@ -104,7 +104,7 @@ class Bench:
             command = keel + ["--model", str(model), "--data", str(task["data"])] + common + training
             if task["task"] == "ppo":
                 command += ["--reward-model", str(folder / "reward"), "--response-length", "64", "--ppo-epochs", "4",
-                            "--mini-batches", "4", "--ignore-eos"]
+                            "--mini-batches", "4"]
             done, others = run(command)
             rows = models.read(out / "metrics.jsonl")[1:]
             count = task["tokens"] if task["task"] != "ppo" else batch
@@ -149,8 +149,6 @@ class Bench:
                                  for row in made)
         else:
             made = models.prompts(name, task["batch"], *shape)
-            if task["task"] == "ppo":
-                made = [{"input_ids": row["prompt_ids"], **row} for row in made]
         task["data"] = models.write(path, made)
 
 

@@ -1,5 +1,7 @@
 #include "keel/base/thread_team.h"
 
+#include <algorithm>
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -27,6 +29,10 @@ bool spin(const Waiting& waiting, int64_t rounds) {
 
 constexpr int64_t kPatience =
     1 << 14;  // turns of a member without work before it sleeps: below a millisecond
+constexpr int kLateTurns =
+    6;  // of patience at a barrier, about two milliseconds: no share of work is so unequal
+constexpr int kLateBarriers = 3;
+constexpr int64_t kShortestSolo = 64, kLongestSolo = 4096;
 
 }  // namespace
 
@@ -42,15 +48,31 @@ ThreadTeam::~ThreadTeam() {
 }
 
 void ThreadTeam::run(const std::function<void(int)>& work) {
+  if (solo_runs_ > 0) {
+    work(0);
+    --solo_runs_;
+    return;
+  }
   work_ = &work;
   rounds_.fetch_add(1, std::memory_order_release);
   rounds_.notify_all();
   work(0);
   barrier();
+  note_lateness();
+}
+
+void ThreadTeam::note_lateness() {
+  const int late = late_.exchange(0);
+  if (late >= kLateBarriers) {
+    solo_runs_ = next_solo_;
+    next_solo_ = std::min<int64_t>(2 * next_solo_, kLongestSolo);
+  } else if (late == 0) {
+    next_solo_ = std::max<int64_t>(next_solo_ / 2, kShortestSolo);
+  }
 }
 
 void ThreadTeam::barrier() {
-  if (members_ == 1) return;
+  if (members() == 1) return;
   const uint32_t passed = barriers_.load(std::memory_order_relaxed);
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) == members_ - 1) {
     arrived_.store(0, std::memory_order_relaxed);
@@ -58,8 +80,8 @@ void ThreadTeam::barrier() {
     return;
   }
   const auto waiting = [&] { return barriers_.load(std::memory_order_acquire) == passed; };
-  while (!spin(waiting, kPatience)) {
-  }
+  for (int turn = 1; !spin(waiting, kPatience); ++turn)
+    if (turn == kLateTurns) ++late_;
 }
 
 void ThreadTeam::serve(int member) {

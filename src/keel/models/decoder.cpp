@@ -154,9 +154,11 @@ Tensor Decoder::embed(const Tensor& tokens, const Tensor& positions) const {
   return learned_positions_.defined() ? x + at::embedding(learned_positions_, positions) : x;
 }
 
-Tensor Decoder::forward_fused(const Forest& forest, Precision precision, const Dropout* dropout) const {
+Tensor Decoder::forward_fused(const Forest& forest, Precision precision, const Dropout* dropout,
+                              const Tensor& needed) const {
   check_inputs(forest.tokens, forest.positions);
-  BlockPass shared{config_, forest.segments, forest.positions.contiguous(), cos_, sin_, precision, {}};
+  BlockPass shared{config_, forest.segments, forest.positions.contiguous(), cos_, sin_, precision, {}, {}};
+  if (needed.defined() && needed.numel() < forest.size()) shared.needed = needed;
   if (dropout != nullptr && dropout->rate > 0) shared.dropout = *dropout;
   const auto pass = std::make_shared<const BlockPass>(std::move(shared));
   Tensor x = embed(forest.tokens, forest.positions);
@@ -174,9 +176,9 @@ Tensor ForestAttend::operator()(int64_t, const Tensor& q, const Tensor& k, const
 }
 
 Tensor forest_hidden(const Decoder& decoder, const Forest& forest, Precision precision,
-                     const Dropout* dropout) {
+                     const Dropout* dropout, const Tensor& needed) {
   if (can_fuse(decoder.config(), decoder.embedding()))
-    return decoder.forward_fused(forest, precision, dropout);
+    return decoder.forward_fused(forest, precision, dropout, needed);
   ForestAttend attend(forest.segments, decoder.config().head_size);
   return decoder.forward(forest.tokens, forest.positions, attend, precision, dropout);
 }

@@ -42,7 +42,8 @@ class Decoder {
                  const Dropout* dropout = nullptr) const;
 
   /// The same over a whole forest, a node of autograd a block (fused_block.h). Errors: as forward.
-  Tensor forward_fused(const Forest& forest, Precision precision, const Dropout* dropout = nullptr) const;
+  Tensor forward_fused(const Forest& forest, Precision precision, const Dropout* dropout = nullptr,
+                       const Tensor& needed = {}) const;
 
  private:
   Linear take(const std::string& name) const;
@@ -73,8 +74,9 @@ class ForestAttend : public Attend {
   double scale_;
 };
 
-/// forward() over a whole forest.
+/// forward() over a whole forest. needed: the rows that the caller reads, distinct and in order
+/// (distinct_rows); what the others hold is not defined. Undefined: all.
 Tensor forest_hidden(const Decoder& decoder, const Forest& forest, Precision precision,
-                     const Dropout* dropout = nullptr);
+                     const Dropout* dropout = nullptr, const Tensor& needed = {});
 
 }  // namespace keel

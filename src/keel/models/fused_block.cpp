@@ -102,7 +102,22 @@ class Passes {
 
   // What the block's attention (part 1) or MLP (part 2) adds to the residual stream, and its gradient.
   Tensor drop(const Tensor& x, int64_t part) const {
-    return pass_.dropout ? apply_dropout(x, *pass_.dropout, pass_.positions, 2 * layer_ + part) : x;
+    if (!pass_.dropout) return x;
+    if (!some()) return apply_dropout(x, *pass_.dropout, pass_.positions, 2 * layer_ + part);
+    Dropout dropout = *pass_.dropout;
+    const int64_t* rows = pass_.needed.const_data_ptr<int64_t>();
+    for (int64_t i = 0; i < x.size(0); ++i)
+      dropout.documents[static_cast<size_t>(i)] = pass_.dropout->documents[static_cast<size_t>(rows[i])];
+    dropout.documents.resize(static_cast<size_t>(x.size(0)));
+    return apply_dropout(x, dropout, pass_.positions.index_select(0, pass_.needed), 2 * layer_ + part);
+  }
+
+  // Behind the attention of the last block only what is needed goes on: picked rows of x, and the way back.
+  bool some() const { return pass_.needed.defined() && layer_ == config_.layers - 1; }
+  Tensor picked(const Tensor& x) const { return some() ? x.index_select(0, pass_.needed) : x; }
+  Tensor spread(const Tensor& x) const {
+    if (!some()) return x;
+    return at::zeros({pass_.positions.size(0), x.size(1)}, x.options()).index_copy_(0, pass_.needed, x);
   }
 
   struct Normed {
@@ -238,8 +253,9 @@ Tensor forward_as(const Place& place, const Tensor& x, const std::vector<Tensor>
   Tensor qkv = project(first.out, w[kQkv], w[kQkvBias]);
   passes.rotate(qkv, false);
   const auto [attended, lse] = passes.attend(qkv);
-  const Tensor added = passes.drop(project(attended, w[kOut], w[kOutBias]), 1);
-  const auto second = passes.norm(x, added, w[kNorm2], w[kNorm2Bias]);
+  const Tensor seen = passes.picked(attended);
+  const Tensor added = passes.drop(project(seen, w[kOut], w[kOutBias]), 1);
+  const auto second = passes.norm(passes.picked(x), added, w[kNorm2], w[kNorm2Bias]);
   const Tensor up = project(second.out, w[kUp], w[kUpBias]), inner = passes.inner(up);
   saved = {x,          first.out,  first.inverse,  first.mean,  qkv, attended, lse,
            second.sum, second.out, second.inverse, second.mean, up,  inner};
@@ -247,7 +263,7 @@ Tensor forward_as(const Place& place, const Tensor& x, const std::vector<Tensor>
   Tensor y = at::empty_like(second.sum);
   add_rows<T>(y.numel(), second.sum.template const_data_ptr<float>(), last.const_data_ptr<T>(),
               y.data_ptr<float>());
-  return y;
+  return passes.spread(y);
 }
 
 template <class T>
@@ -255,18 +271,21 @@ variable_list backward_as(const Place& place, const variable_list& s, const std:
                           const Tensor& dy) {
   const Passes<T> passes(place);
   variable_list grads(kWeights);
-  Tensor dx = dy.clone();
+  const Tensor dlast = passes.picked(dy);
+  Tensor dsum = dlast.clone();
   const auto back = [&](const Tensor& d, const Tensor& x, Weight weight, Weight bias) {
     ProjectionGradient g = project_backward(d, x, w[weight], w[bias].defined());
     grads[weight] = g.weight;
     grads[bias] = g.bias;
     return g.input;
   };
-  const Tensor dinner = back(passes.drop(dy.to(w[kDown].scalar_type()), 2), s[kInner], kDown, kDownBias);
+  const Tensor dinner = back(passes.drop(dlast.to(w[kDown].scalar_type()), 2), s[kInner], kDown, kDownBias);
   const Tensor dnormed2 = back(passes.inner_back(s[kUpOut], dinner), s[kNormed2], kUp, kUpBias);
   const Tensor dattention = passes.norm_back(s[kSum2], s[kInverse2], s[kMean2], w[kNorm2], w[kNorm2Bias],
-                                             dnormed2, dx, true, grads[kNorm2], grads[kNorm2Bias]);
-  const Tensor dattended = back(passes.drop(dattention, 1), s[kAttended], kOut, kOutBias);
+                                             dnormed2, dsum, true, grads[kNorm2], grads[kNorm2Bias]);
+  const Tensor dattended =
+      passes.spread(back(passes.drop(dattention, 1), passes.picked(s[kAttended]), kOut, kOutBias));
+  Tensor dx = passes.spread(dsum);
   Tensor dqkv = passes.attend_back(s[kQkvOut], s[kAttended], s[kLse], dattended);
   passes.rotate(dqkv, true);
   const Tensor dnormed1 = back(dqkv, s[kNormed1], kQkv, kQkvBias);

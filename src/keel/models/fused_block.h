@@ -26,6 +26,9 @@ struct BlockPass {
   Tensor cos, sin;   // (max_positions, head_size / 2) float32, or undefined
   Precision precision = Precision::float32;
   std::optional<Dropout> dropout;
+  /// The rows (R) int64 that are read behind the last block, or undefined: all. The others come out of it as
+  /// zeros: their MLP is not computed.
+  Tensor needed;
 };
 
 /// True where the node can stand for the plain statement: float32 master weights on the CPU.

@@ -58,13 +58,14 @@ Role role_of(const Model& model) {
   return {&model.decoder, &model.head, model.precision};
 }
 
-std::vector<Tensor> forward(const Forest& forest, std::span<const Role> roles, const Dropout* dropout) {
+std::vector<Tensor> forward(const Forest& forest, std::span<const Role> roles, const Dropout* dropout,
+                            const Tensor& needed) {
   std::vector<Tensor> hidden;
   for (size_t i = 0; i < roles.size(); ++i) {
     size_t same = 0;
     while (roles[same].trunk != roles[i].trunk) ++same;
     hidden.push_back(same < i ? hidden[same]
-                              : forest_hidden(*roles[i].trunk, forest, roles[i].precision, dropout));
+                              : forest_hidden(*roles[i].trunk, forest, roles[i].precision, dropout, needed));
   }
   return hidden;
 }

@@ -46,9 +46,10 @@ struct Role {
 
 Role role_of(const Model& model);
 
-/// The hidden states (N, hidden) of each role over one forest; one pass for each distinct trunk.
+/// The hidden states (N, hidden) of each role over one forest; one pass for each distinct trunk. needed: as
+/// in forest_hidden, of all roles together.
 std::vector<Tensor> forward(const Forest& forest, std::span<const Role> roles,
-                            const Dropout* dropout = nullptr);
+                            const Dropout* dropout = nullptr, const Tensor& needed = {});
 
 /// Log-probability and entropy of tokens[i] predicted from row from[i]. from, tokens: (S) int64.
 /// expected_dlogp: see LogProbOptions.

@@ -46,7 +46,8 @@ struct Packed {
   Zeros<float> bias;  // (panels, kPanel), or never read
   bool has_bias = false;
 
-  Packed(const Tensor& weight, const Tensor& biases, const std::vector<int64_t>& rows)
+  Packed(const DecodeKernels& kernels, const Tensor& weight, const Tensor& biases,
+         const std::vector<int64_t>& rows)
       : panels((static_cast<int64_t>(rows.size()) + kPanel - 1) / kPanel),
         inner(padded(weight.size(1))),
         weights(panels * inner * kPanel),
@@ -64,7 +65,7 @@ struct Packed {
           panel[j] = from + rows[output] * width;
           if (has_bias) *bias.at(p * kPanel + j) = floats(biases)[rows[output]];
         }
-        pack_panel(panel, width, weights.at(p * inner * kPanel));
+        kernels(PackPanel<T>{panel, width, weights.at(p * inner * kPanel)});
       }
     });
   }
@@ -143,7 +144,7 @@ class CpuEngine : public Engine {
         head_(padded(config_.head_size)),
         queries_(config_.heads * config_.head_size),
         keys_width_(config_.kv_heads * config_.head_size),
-        language_(model.head.weight, {}, in_order(config_.vocabulary)),
+        language_(kernels, model.head.weight, {}, in_order(config_.vocabulary)),
         qkv_stride_((queries_ + 2 * keys_width_ + kPanel - 1) / kPanel * kPanel),
         mlp_stride_(config_.gated_mlp ? (config_.mlp + kHalf - 1) / kHalf * kHalf
                                       : (config_.mlp + kPanel - 1) / kPanel * kPanel),
@@ -159,13 +160,13 @@ class CpuEngine : public Engine {
     for (const Block& block : model.decoder.blocks())
       blocks_.push_back(
           {block.attention_norm, block.mlp_norm,
-           Packed<T>(block.qkv.weight, block.qkv.bias, in_order(block.qkv.weight.size(0))),
-           Packed<T>(block.attention_out.weight, block.attention_out.bias, in_order(config_.hidden)),
-           Packed<T>(block.up.weight, block.up.bias,
+           Packed<T>(kernels, block.qkv.weight, block.qkv.bias, in_order(block.qkv.weight.size(0))),
+           Packed<T>(kernels, block.attention_out.weight, block.attention_out.bias, in_order(config_.hidden)),
+           Packed<T>(kernels, block.up.weight, block.up.bias,
                      config_.gated_mlp ? gates_beside_ups(config_.mlp) : in_order(config_.mlp)),
-           Packed<T>(block.down.weight, block.down.bias, in_order(config_.hidden))});
+           Packed<T>(kernels, block.down.weight, block.down.bias, in_order(config_.hidden))});
     const int64_t group = config_.heads / config_.kv_heads;
-    for (int member = 0; member < team_.members(); ++member)
+    for (int member = 0; member < team_.members(); ++member)  // none has been held up yet: all of them
       scratch_.emplace_back(padded(config_.max_positions), head_, group);
     work_ = [this](int member) { pass(member); };
   }

@@ -32,6 +32,14 @@ struct PanelProduct {
   float* out = nullptr;
 };
 
+/// kPanel rows of a weight become one panel of padded(inner) · kPanel elements.
+template <class T>
+struct PackPanel {
+  const float* const* rows = nullptr;  // each of `inner` float32; null: zeros
+  int64_t inner = 0;
+  T* panel = nullptr;
+};
+
 /// One query's heads that share a key head, against the first `positions` positions of a sequence.
 template <class T>
 struct PagedAttention {
@@ -86,6 +94,8 @@ struct DecodeKernels {
   const char* level;
   void (*product_float)(const PanelProduct<float>&);
   void (*product_bfloat16)(const PanelProduct<uint16_t>&);
+  void (*pack_float)(const PackPanel<float>&);
+  void (*pack_bfloat16)(const PackPanel<uint16_t>&);
   void (*attend_float)(const PagedAttention<float>&);
   void (*attend_bfloat16)(const PagedAttention<uint16_t>&);
   void (*norm_float)(const RowNorm<float>&);
@@ -96,6 +106,8 @@ struct DecodeKernels {
 
   void operator()(const PanelProduct<float>& work) const { product_float(work); }
   void operator()(const PanelProduct<uint16_t>& work) const { product_bfloat16(work); }
+  void operator()(const PackPanel<float>& work) const { pack_float(work); }
+  void operator()(const PackPanel<uint16_t>& work) const { pack_bfloat16(work); }
   void operator()(const PagedAttention<float>& work) const { attend_float(work); }
   void operator()(const PagedAttention<uint16_t>& work) const { attend_bfloat16(work); }
   void operator()(const RowNorm<float>& work) const { norm_float(work); }
@@ -106,11 +118,6 @@ struct DecodeKernels {
 
 /// Those that this processor can run, the best first; the last is portable.
 std::vector<const DecodeKernels*> decode_kernel_levels();
-
-/// kPanel rows of a weight, each of `inner` float32 (null: zeros) → one panel of padded(inner) · kPanel
-/// elements.
-template <class T>
-void pack_panel(const float* const* rows, int64_t inner, T* packed);
 
 /// Where position `slot` of a page keeps the element `c` of its key: [head / pair][kPagePositions][pair]; of
 /// its value: [kPagePositions / pair][head][pair].

@@ -79,6 +79,29 @@ void product(const PanelProduct<T>& p) {
   }
 }
 
+// Neighbouring elements of a row, in T, are the words of its column.
+template <class T>
+void pack_panel(const PackPanel<T>& p) {
+  using Word = typename WordOf<T>::Word;
+  constexpr int64_t kElements = kLanes * kPair<T>;  // of one vector of words
+  auto* panel = reinterpret_cast<Word*>(p.panel);
+  const int64_t words = padded(p.inner) / kPair<T>;
+  for (int64_t k = 0; k < words; k += kLanes)
+    for (int64_t j = 0; j < kPanel; ++j) {
+      T elements[kElements] = {};
+      if (p.rows[j] != nullptr)
+        for (int64_t i = 0; i < kElements; i += kLanes) {
+          const int64_t at = k * kPair<T> + i, left = p.inner - at;
+          if (left >= kLanes)
+            store(elements + i, load(p.rows[j] + at));
+          else if (left > 0)
+            store(elements + i, load(p.rows[j] + at, First{left}));
+        }
+      for (int64_t i = 0; i < kLanes && k + i < words; ++i)
+        __builtin_memcpy(panel + (k + i) * kPanel + j, elements + i * kPair<T>, sizeof(Word));
+    }
+}
+
 template <class T>
 KEEL_KERNEL void fetch_page(const PagedAttention<T>& p, const T* cache, int64_t page) {
   const auto* from = reinterpret_cast<const char*>(cache + p.pages[page] * p.page_stride);
@@ -93,7 +116,7 @@ KEEL_KERNEL float score_pages(const PagedAttention<T>& p) {
   constexpr int kParts = kPagePositions / kLanes, kChains = 4;
   const auto* query = reinterpret_cast<const Word*>(p.query);
   const int64_t words = p.head / kPair<T>, pages = (p.positions + kPagePositions - 1) / kPagePositions;
-  float highest = kNever;
+  Vector peaks = all(kNever);
   for (int64_t page = 0; page < pages; ++page) {
     const auto* keys = reinterpret_cast<const Word*>(p.keys + p.pages[page] * p.page_stride);
     // The cache is read once a step, from memory: this page's values and the next one's keys are asked for
@@ -107,16 +130,13 @@ KEEL_KERNEL float score_pages(const PagedAttention<T>& p) {
         for (int c = 0; c < kChains; ++c)
           sums[c] = add_product(sums[c], word_at(query + k + c),
                                 load(keys + (k + c) * kPagePositions + part * kLanes));
-      const Vector sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-      float* scores = p.scores + page * kPagePositions + part * kLanes;
-      store(scores, sum);
-      const int64_t seen = p.positions - page * kPagePositions - part * kLanes;
-      for (int64_t i = seen < 0 ? 0 : seen; i < kLanes; ++i) scores[i] = kNever;
-      const float here = highest_of(load(scores));
-      highest = here > highest ? here : highest;
+      const int64_t first = page * kPagePositions + part * kLanes;
+      const Vector sum = cut((sums[0] + sums[1]) + (sums[2] + sums[3]), first, p.positions, kNever);
+      store(p.scores + first, sum);
+      peaks = larger(peaks, sum);
     }
   }
-  return highest;
+  return highest_of(peaks);
 }
 
 // out of one strip of a head: weights · values, divided by the weights' sum.
@@ -252,8 +272,9 @@ Draw draw(const DrawRow& d) {
 }  // namespace
 
 extern const DecodeKernels decode_kernels;
-const DecodeKernels decode_kernels = {
-    KEEL_LEVEL_NAME, product<float>, product<uint16_t>, attend<float>,  attend<uint16_t>,
-    norm<float>,     norm<uint16_t>, gate<float>,       gate<uint16_t>, draw};
+const DecodeKernels decode_kernels = {KEEL_LEVEL_NAME,   product<float>,       product<uint16_t>,
+                                      pack_panel<float>, pack_panel<uint16_t>, attend<float>,
+                                      attend<uint16_t>,  norm<float>,          norm<uint16_t>,
+                                      gate<float>,       gate<uint16_t>,       draw};
 
 }  // namespace keel::KEEL_LEVEL

@@ -1,5 +1,7 @@
 #include "keel/tensors/forest.h"
 
+#include <algorithm>
+
 #include "keel/base/error.h"
 
 namespace keel {
@@ -37,6 +39,17 @@ std::vector<AttentionPiece> attention_pieces(const std::vector<Segment>& segment
     }
   }
   return pieces;
+}
+
+Tensor distinct_rows(const std::vector<Tensor>& lists) {
+  std::vector<int64_t> rows;
+  for (const Tensor& list : lists) {
+    const Tensor whole = list.contiguous();
+    rows.insert(rows.end(), whole.const_data_ptr<int64_t>(), whole.const_data_ptr<int64_t>() + whole.numel());
+  }
+  std::sort(rows.begin(), rows.end());
+  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+  return at::tensor(rows, at::kLong);
 }
 
 }  // namespace keel

@@ -46,6 +46,9 @@ class ForestBuilder {
   std::vector<Segment> segments_;
 };
 
+/// The distinct members of some lists of rows (each int64), in order.
+Tensor distinct_rows(const std::vector<Tensor>& lists);
+
 /// All pieces of a forest, by query range: the causal one first, then the ancestors from the nearest on.
 std::vector<AttentionPiece> attention_pieces(const std::vector<Segment>& segments);
 

@@ -86,15 +86,6 @@ void gated_row_back(const GatedRow<T>& g) {
   });
 }
 
-// Lanes behind `limit` of the whole row become `filler`.
-KEEL_KERNEL Vector cut(Vector v, int64_t begin, int64_t limit, float filler) {
-  if (begin + kLanes <= limit) return v;
-  Words lane;
-  for (int i = 0; i < kLanes; ++i) lane[i] = static_cast<uint32_t>(i);
-  const auto seen = static_cast<uint32_t>(limit > begin ? limit - begin : 0);
-  return lane < seen ? v : all(filler);
-}
-
 template <class T>
 void softmax_block(const SoftmaxBlock<T>& b) {
   constexpr int kParts = kAttentionBlock / kLanes;

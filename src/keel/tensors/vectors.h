@@ -113,18 +113,33 @@ KEEL_KERNEL void along(int64_t width, const F& f) {
   if (c < width) f(c, First{width - c});
 }
 
-KEEL_KERNEL float sum_of(Vector v) {
-  float sum = 0;
-  for (int i = 0; i < kLanes; ++i) sum += v[i];
-  return sum;
-}
-KEEL_KERNEL float highest_of(Vector v) {
-  float highest = v[0];
-  for (int i = 1; i < kLanes; ++i) highest = v[i] > highest ? v[i] : highest;
-  return highest;
-}
 KEEL_KERNEL Vector larger(Vector a, Vector b) {
   return a > b ? a : b;
+}
+// Lane i becomes lane i + step, around the end.
+KEEL_KERNEL Vector turned(Vector v, int step) {
+  Words lanes;
+  for (int i = 0; i < kLanes; ++i) lanes[i] = static_cast<uint32_t>((i + step) % kLanes);
+  return __builtin_shuffle(v, lanes);
+}
+KEEL_KERNEL float sum_of(Vector v) {
+#pragma GCC unroll 4
+  for (int step = kLanes / 2; step > 0; step /= 2) v = v + turned(v, step);
+  return v[0];
+}
+KEEL_KERNEL float highest_of(Vector v) {
+#pragma GCC unroll 4
+  for (int step = kLanes / 2; step > 0; step /= 2) v = larger(v, turned(v, step));
+  return v[0];
+}
+// Lanes behind `limit` of the whole row become `filler`; the vector's first lane is the row's element
+// `begin`.
+KEEL_KERNEL Vector cut(Vector v, int64_t begin, int64_t limit, float filler) {
+  if (begin + kLanes <= limit) return v;
+  Words lane;
+  for (int i = 0; i < kLanes; ++i) lane[i] = static_cast<uint32_t>(i);
+  const auto seen = static_cast<uint32_t>(limit > begin ? limit - begin : 0);
+  return lane < seen ? v : all(filler);
 }
 
 // As vector_exp of simd.h, on whole vectors.

@@ -91,6 +91,11 @@ void add_piece(BatchMeasure& measured, const PieceLoss& piece) {
   measured.judged += piece.advantage.numel();
 }
 
+Tensor read_rows(const JudgedBatch& input, bool every_token) {
+  return every_token ? distinct_rows({input.last_rows, token_rows(input).row})
+                     : distinct_rows({input.last_rows});
+}
+
 BatchMeasure batch_loss(const RewardTask& task, const std::vector<const Example*>& batch,
                         int64_t micro_batch_size, const Dropout* keyed) {
   BatchMeasure measured;
@@ -102,7 +107,8 @@ BatchMeasure batch_loss(const RewardTask& task, const std::vector<const Example*
     if (keyed != nullptr)
       dropout = Dropout{keyed->rate, keyed->seed, keyed->step, std::move(input.documents)};
     const Tensor hidden =
-        forest_hidden(*role.trunk, input.forest, role.precision, dropout ? &*dropout : nullptr);
+        forest_hidden(*role.trunk, input.forest, role.precision, dropout ? &*dropout : nullptr,
+                      read_rows(input, task.every_token > 0));
     const PieceLoss piece = piece_loss(task, hidden, part, input, count);
     if (piece.loss.requires_grad()) piece.loss.backward();
     add_piece(measured, piece);

@@ -38,5 +38,23 @@ TEST(ThreadTeam, MembersThatSleptAreWoken) {
   }
 }
 
+// A member that keeps the others waiting at several barriers is left out for a while.
+TEST(ThreadTeam, WorksAloneWhereAMemberIsHeldUp) {
+  ThreadTeam team(2);
+  team.run([&](int member) {
+    for (int turn = 0; turn < 4; ++turn) {
+      if (member == 1) std::this_thread::sleep_for(std::chrono::milliseconds(40));
+      team.barrier();
+    }
+  });
+  EXPECT_EQ(team.members(), 1);
+  int runs = 0;
+  for (; team.members() == 1 && runs < 1000; ++runs) team.run([](int member) { EXPECT_EQ(member, 0); });
+  EXPECT_EQ(runs, 64);
+  std::atomic<int> worked{0};
+  team.run([&](int) { ++worked; });
+  EXPECT_EQ(worked, 2);
+}
+
 }  // namespace
 }  // namespace keel

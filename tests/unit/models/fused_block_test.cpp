@@ -30,12 +30,13 @@ struct Result {
 };
 
 Result run(const std::string& name, at::ScalarType type, Precision precision, const Forest& forest,
-           const Dropout& dropout) {
+           const Dropout& dropout, const Tensor& read = {}, bool only_those = false) {
   const Model model = load_model(golden("models/" + name), type);
   set_trainable(model, true);
   std::vector<Tensor> parameters;
   for (const Parameter& p : model.decoder.parameters()) parameters.push_back(p.value);
-  const Tensor hidden = forest_hidden(model.decoder, forest, precision, &dropout);
+  Tensor hidden = forest_hidden(model.decoder, forest, precision, &dropout, only_those ? read : Tensor());
+  if (read.defined()) hidden = hidden.index_select(0, read);
   return {hidden.detach(), gradients(hidden, normal_tensor(hidden.sizes().vec(), 3).to(type), parameters)};
 }
 
@@ -61,6 +62,24 @@ TEST_P(FusedBlock, EqualsThePlainStatement) {
       EXPECT_LT(relative(got.gradients[i], wanted.gradients[i]), tolerance) << "parameter " << i;
     }
   }
+}
+
+// Where only some rows are read, the last block does without the others.
+TEST_P(FusedBlock, NeededRowsAreThoseOfAFullPass) {
+  const auto [name, precision, tolerance] = GetParam();
+  const uint64_t seed = 1000 * generator_seed() + 1;
+  const Forest forest = random_forest(seed);
+  Dropout dropout{0.3, seed, 5, {}};
+  for (int64_t row = 0; row < forest.size(); ++row) dropout.documents.push_back(row / 7);
+  const Tensor last = at::tensor({forest.size() - 1}, at::kLong);
+  const Tensor needed = distinct_rows({last, at::arange(1, forest.size(), 3, at::kLong), last});
+  EXPECT_LT(needed.numel(), forest.size());
+  const Result wanted = run(name, at::kFloat, precision, forest, dropout, needed);
+  const Result got = run(name, at::kFloat, precision, forest, dropout, needed, /*only_those=*/true);
+  const double rounding = tolerance / 5;
+  EXPECT_LT(relative(got.hidden, wanted.hidden.to(at::kDouble)), rounding);
+  for (size_t i = 0; i < wanted.gradients.size(); ++i)
+    EXPECT_LT(relative(got.gradients[i], wanted.gradients[i].to(at::kDouble)), rounding) << "parameter " << i;
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, FusedBlock,
