@@ -219,6 +219,15 @@ def test_micro_batches_do_not_matter(train, case):
         assert_trained_equal(train(stage, rows, micro_batch_size=size, **options), whole, start)
 
 
+@pytest.mark.parametrize("case", ["sft with dropout", "pairs", "ppo of gpt2", "ppo on a shared trunk"])
+def test_recomputing_blocks_changes_no_bit(train, case):
+    stage, make, options = CASES[case]
+    rows = make(7)
+    kept, again = (train(stage, rows, recompute=recompute, **options) for recompute in (False, True))
+    assert distance(again[0], kept[0]) == 0
+    assert distance(kept[0], train(stage, rows, **options | {"learning_rate": 0})[0]) > 1e-2
+
+
 @pytest.mark.parametrize("case", ["sft with dropout", "rankings with ties on qwen2", "ppo of gpt2"])
 def test_threads_do_not_matter_to_training(train, case):
     stage, make, options = CASES[case]

@@ -154,12 +154,17 @@ Tensor Decoder::embed(const Tensor& tokens, const Tensor& positions) const {
   return learned_positions_.defined() ? x + at::embedding(learned_positions_, positions) : x;
 }
 
-Tensor Decoder::forward_fused(const Forest& forest, Precision precision, const Dropout* dropout,
-                              const Tensor& needed) const {
+Tensor Decoder::forward_fused(const Forest& forest, const PassOptions& options) const {
   check_inputs(forest.tokens, forest.positions);
-  BlockPass shared{config_, forest.segments, forest.positions.contiguous(), cos_, sin_, precision, {}, {}};
-  if (needed.defined() && needed.numel() < forest.size()) shared.needed = needed;
-  if (dropout != nullptr && dropout->rate > 0) shared.dropout = *dropout;
+  BlockPass shared{.config = config_,
+                   .segments = forest.segments,
+                   .positions = forest.positions.contiguous(),
+                   .cos = cos_,
+                   .sin = sin_,
+                   .precision = options.precision,
+                   .recompute = options.recompute};
+  if (options.needed.defined() && options.needed.numel() < forest.size()) shared.needed = options.needed;
+  if (options.dropout != nullptr && options.dropout->rate > 0) shared.dropout = *options.dropout;
   const auto pass = std::make_shared<const BlockPass>(std::move(shared));
   Tensor x = embed(forest.tokens, forest.positions);
   if (pass->dropout) x = apply_dropout(x, *pass->dropout, pass->positions, 0);
@@ -175,12 +180,10 @@ Tensor ForestAttend::operator()(int64_t, const Tensor& q, const Tensor& k, const
   return forest_attention(q, k, v, segments_, scale_);
 }
 
-Tensor forest_hidden(const Decoder& decoder, const Forest& forest, Precision precision,
-                     const Dropout* dropout, const Tensor& needed) {
-  if (can_fuse(decoder.config(), decoder.embedding()))
-    return decoder.forward_fused(forest, precision, dropout, needed);
+Tensor forest_hidden(const Decoder& decoder, const Forest& forest, const PassOptions& options) {
+  if (can_fuse(decoder.config(), decoder.embedding())) return decoder.forward_fused(forest, options);
   ForestAttend attend(forest.segments, decoder.config().head_size);
-  return decoder.forward(forest.tokens, forest.positions, attend, precision, dropout);
+  return decoder.forward(forest.tokens, forest.positions, attend, options.precision, options.dropout);
 }
 
 }  // namespace keel

@@ -19,6 +19,17 @@ struct Attend {
   virtual Tensor operator()(int64_t layer, const Tensor& q, const Tensor& k, const Tensor& v) = 0;
 };
 
+/// How a pass over a forest is made.
+struct PassOptions {
+  Precision precision = Precision::float32;
+  const Dropout* dropout = nullptr;
+  /// The rows that the caller reads, distinct and in order (distinct_rows); what the others hold is not
+  /// defined. Undefined: all.
+  Tensor needed = {};
+  /// A block keeps its input alone and is computed again on the way back.
+  bool recompute = false;
+};
+
 class Decoder {
  public:
   /// Parameters in the order of parameter_specs(); the head, when there is one, is not the decoder's.
@@ -42,8 +53,7 @@ class Decoder {
                  const Dropout* dropout = nullptr) const;
 
   /// The same over a whole forest, a node of autograd a block (fused_block.h). Errors: as forward.
-  Tensor forward_fused(const Forest& forest, Precision precision, const Dropout* dropout = nullptr,
-                       const Tensor& needed = {}) const;
+  Tensor forward_fused(const Forest& forest, const PassOptions& options) const;
 
  private:
   Linear take(const std::string& name) const;
@@ -74,9 +84,7 @@ class ForestAttend : public Attend {
   double scale_;
 };
 
-/// forward() over a whole forest. needed: the rows that the caller reads, distinct and in order
-/// (distinct_rows); what the others hold is not defined. Undefined: all.
-Tensor forest_hidden(const Decoder& decoder, const Forest& forest, Precision precision,
-                     const Dropout* dropout = nullptr, const Tensor& needed = {});
+/// forward() over a whole forest: (N, hidden).
+Tensor forest_hidden(const Decoder& decoder, const Forest& forest, const PassOptions& options);
 
 }  // namespace keel

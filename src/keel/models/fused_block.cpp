@@ -305,28 +305,46 @@ struct FusedBlock : Function<FusedBlock> {
     const variable_list weights = {norm1, norm1_bias, qkv, qkv_bias, out,  out_bias,
                                    norm2, norm2_bias, up,  up_bias,  down, down_bias};
     at::NoGradGuard no_grad;
-    const at::ScalarType format = format_of(*place.pass);
-    const std::vector<Tensor> w = in_format(weights, format);
+    const std::vector<Tensor> w = in_format(weights, format_of(*place.pass));
     variable_list saved;
-    const Tensor y = format == at::kFloat ? forward_as<float>(place, x, w, saved)
-                                          : forward_as<c10::BFloat16>(place, x, w, saved);
-    saved.insert(saved.end(), w.begin(), w.end());
+    const Tensor y = compute(place, x, w, saved);
+    if (place.pass->recompute) {
+      saved = {x};
+      saved.insert(saved.end(), weights.begin(), weights.end());
+    } else {
+      saved.insert(saved.end(), w.begin(), w.end());
+    }
     context->save_for_backward(saved);
     context->saved_data["place"] = c10::IValue::make_capsule(c10::make_intrusive<PlaceHolder>(place));
     return y;
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
-    const variable_list saved = context->get_saved_variables();
-    const std::vector<Tensor> w(saved.begin() + kSaved, saved.end());
+    variable_list saved = context->get_saved_variables();
     const Place& place =
         c10::static_intrusive_pointer_cast<PlaceHolder>(context->saved_data["place"].toCapsule())->place;
+    std::vector<Tensor> w;
+    if (place.pass->recompute) {
+      const Tensor x = saved.front();
+      w = in_format({saved.begin() + 1, saved.end()}, format_of(*place.pass));
+      compute(place, x, w, saved);
+    } else {
+      w.assign(saved.begin() + kSaved, saved.end());
+    }
     const Tensor dy = grads[0].contiguous();
     variable_list result = format_of(*place.pass) == at::kFloat
                                ? backward_as<float>(place, saved, w, dy)
                                : backward_as<c10::BFloat16>(place, saved, w, dy);
     result.emplace_back();  // of the place
     return result;
+  }
+
+ private:
+  // The block's output, and in `saved` what the way back needs of it.
+  static Tensor compute(const Place& place, const Tensor& x, const std::vector<Tensor>& w,
+                        variable_list& saved) {
+    return format_of(*place.pass) == at::kFloat ? forward_as<float>(place, x, w, saved)
+                                                : forward_as<c10::BFloat16>(place, x, w, saved);
   }
 };
 

@@ -25,10 +25,11 @@ struct BlockPass {
   Tensor positions;  // (N) int64
   Tensor cos, sin;   // (max_positions, head_size / 2) float32, or undefined
   Precision precision = Precision::float32;
-  std::optional<Dropout> dropout;
+  std::optional<Dropout> dropout = {};
   /// The rows (R) int64 that are read behind the last block, or undefined: all. The others come out of it as
   /// zeros: their MLP is not computed.
-  Tensor needed;
+  Tensor needed = {};
+  bool recompute = false;
 };
 
 /// True where the node can stand for the plain statement: float32 master weights on the CPU.

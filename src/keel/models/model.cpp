@@ -55,17 +55,20 @@ void set_trainable(const Model& model, bool trainable) {
 }
 
 Role role_of(const Model& model) {
-  return {&model.decoder, &model.head, model.precision};
+  return {&model.decoder, &model.head, model.precision, model.recompute};
 }
 
-std::vector<Tensor> forward(const Forest& forest, std::span<const Role> roles, const Dropout* dropout,
-                            const Tensor& needed) {
+std::vector<Tensor> forward(const Forest& forest, std::span<const Role> roles, const Tensor& needed) {
   std::vector<Tensor> hidden;
   for (size_t i = 0; i < roles.size(); ++i) {
+    const Role& role = roles[i];
     size_t same = 0;
-    while (roles[same].trunk != roles[i].trunk) ++same;
-    hidden.push_back(same < i ? hidden[same]
-                              : forest_hidden(*roles[i].trunk, forest, roles[i].precision, dropout, needed));
+    while (roles[same].trunk != role.trunk) ++same;
+    hidden.push_back(
+        same < i
+            ? hidden[same]
+            : forest_hidden(*role.trunk, forest,
+                            {.precision = role.precision, .needed = needed, .recompute = role.recompute}));
   }
   return hidden;
 }

@@ -27,6 +27,7 @@ struct Model {
   Head head;
   std::filesystem::path folder;  // where the tokenizer's files are; empty for a model without one
   Precision precision = Precision::float32;
+  bool recompute = false;  // PassOptions::recompute of its training
 
   const DecoderConfig& config() const { return decoder.config(); }
   /// Every tensor that is trained and saved; a tied head is the embedding and not named twice.
@@ -42,14 +43,14 @@ struct Role {
   const Decoder* trunk = nullptr;
   const Head* head = nullptr;
   Precision precision = Precision::float32;
+  bool recompute = false;
 };
 
 Role role_of(const Model& model);
 
-/// The hidden states (N, hidden) of each role over one forest; one pass for each distinct trunk. needed: as
-/// in forest_hidden, of all roles together.
-std::vector<Tensor> forward(const Forest& forest, std::span<const Role> roles,
-                            const Dropout* dropout = nullptr, const Tensor& needed = {});
+/// The hidden states (N, hidden) of each role over one forest; one pass for each distinct trunk. needed:
+/// PassOptions::needed, of all roles together.
+std::vector<Tensor> forward(const Forest& forest, std::span<const Role> roles, const Tensor& needed = {});
 
 /// Log-probability and entropy of tokens[i] predicted from row from[i]. from, tokens: (S) int64.
 /// expected_dlogp: see LogProbOptions.

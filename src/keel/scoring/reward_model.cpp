@@ -76,8 +76,8 @@ std::vector<double> reward_examples(const Model& model, std::span<const Example*
       tokens += examples[end]->longest() * static_cast<int64_t>(examples[end]->completions.size());
     const JudgedBatch batch = judged_batch(examples.subspan(begin, end - begin), model.head.pad_id);
     const Role role = role_of(model);
-    const Tensor hidden =
-        forest_hidden(*role.trunk, batch.forest, role.precision, nullptr, distinct_rows({batch.last_rows}));
+    const Tensor hidden = forest_hidden(
+        *role.trunk, batch.forest, {.precision = role.precision, .needed = distinct_rows({batch.last_rows})});
     const Tensor values = scalar_values(role, hidden, batch.last_rows).to(at::kDouble).contiguous();
     rewards.insert(rewards.end(), values.const_data_ptr<double>(),
                    values.const_data_ptr<double>() + values.numel());

@@ -120,8 +120,8 @@ void for_each_logps(const Model& model, const ExampleSet& set, int64_t batch_siz
   for (int64_t step = 0; step * batch_size < size; ++step) {
     const auto batch = pick(set, order.batch(step));
     const LanguageBatch input = language_batch(batch, /*completion_only=*/true);
-    const Tensor hidden =
-        forest_hidden(model.decoder, input.forest, model.precision, nullptr, distinct_rows({input.from}));
+    const Tensor hidden = forest_hidden(
+        model.decoder, input.forest, {.precision = model.precision, .needed = distinct_rows({input.from})});
     const Tensor logp = language_logprobs(role_of(model), hidden, input.from, input.tokens, temperature)
                             .logp.to(at::kDouble)
                             .contiguous();

@@ -26,7 +26,7 @@ Readings read_models(const Players& players, const EpisodeBatch& batch, double t
   std::vector<Role> roles = {players.policy, players.value};
   if (with_reference) roles.push_back(players.reference);
   const std::vector<Tensor> hidden =
-      forward(batch.forest, roles, nullptr, distinct_rows({batch.from, batch.state_rows}));
+      forward(batch.forest, roles, distinct_rows({batch.from, batch.state_rows}));
   const LogProbs policy = language_logprobs(players.policy, hidden[0], batch.from, batch.tokens, temperature);
   Readings readings{
       policy.logp, policy.entropy, scalar_values(players.value, hidden[1], batch.state_rows), {}};

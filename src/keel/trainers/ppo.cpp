@@ -30,8 +30,9 @@ struct Cast {
 
   // On a shared trunk the value reads the policy's own pass.
   Players players() const {
-    const Role value_role =
-        shared_trunk ? Role{&policy.decoder, &value.head, policy.precision} : role_of(value);
+    const Role value_role = shared_trunk
+                                ? Role{&policy.decoder, &value.head, policy.precision, policy.recompute}
+                                : role_of(value);
     return {role_of(policy), value_role, role_of(reference)};
   }
   std::vector<Parameter> value_parameters() const {
@@ -71,6 +72,7 @@ Cast make_cast(const PpoOptions& o) {
   set_trainable(reference, false);
   set_trainable(policy, true);
   set_trainable(value, true);
+  policy.recompute = value.recompute = o.recompute;
   return {std::move(policy), std::move(reference),    std::move(value),
           std::move(judge),  load_tokenizer(o.model), o.shared_trunk};
 }

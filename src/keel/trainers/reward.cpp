@@ -106,9 +106,9 @@ BatchMeasure batch_loss(const RewardTask& task, const std::vector<const Example*
     std::optional<Dropout> dropout;
     if (keyed != nullptr)
       dropout = Dropout{keyed->rate, keyed->seed, keyed->step, std::move(input.documents)};
-    const Tensor hidden =
-        forest_hidden(*role.trunk, input.forest, role.precision, dropout ? &*dropout : nullptr,
-                      read_rows(input, task.every_token > 0));
+    const Tensor hidden = forest_hidden(*role.trunk, input.forest,
+                                        {role.precision, dropout ? &*dropout : nullptr,
+                                         read_rows(input, task.every_token > 0), role.recompute});
     const PieceLoss piece = piece_loss(task, hidden, part, input, count);
     if (piece.loss.requires_grad()) piece.loss.backward();
     add_piece(measured, piece);

@@ -46,8 +46,9 @@ BatchMeasure batch_loss(const LanguageTask& task, const std::vector<const Exampl
     std::optional<Dropout> dropout;
     if (keyed != nullptr)
       dropout = Dropout{keyed->rate, keyed->seed, keyed->step, std::move(input.documents)};
-    const Tensor hidden = forest_hidden(*role.trunk, input.forest, role.precision,
-                                        dropout ? &*dropout : nullptr, distinct_rows({input.from}));
+    const Tensor hidden = forest_hidden(
+        *role.trunk, input.forest,
+        {role.precision, dropout ? &*dropout : nullptr, distinct_rows({input.from}), role.recompute});
     const Tensor weight = at::full({input.from.size(0)}, 1.0 / static_cast<double>(measured.scored),
                                    hidden.options().requires_grad(false));
     const Tensor logp = language_logprobs(role, hidden, input.from, input.tokens, 1.0,

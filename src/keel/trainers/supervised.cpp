@@ -16,6 +16,7 @@ void train_supervised(const SupervisedTask& task, SupervisedOptions& options) {
 
   // 2. State: weights, moments, the best weights so far.
   set_trainable(*task.model, true);
+  task.model->recompute = options.recompute;
   AdamW optimizer(task.model->parameters(), options.adamw());
   WeightAverage average(task.model->parameters(), options.average_weights);
   Selection selection;

@@ -15,6 +15,9 @@ void TrainingOptions::visit(OptionVisitor& v) {
   v(&batch_size, "batch_size", "Rows (for ppo: prompts) of one step.", at_least(1));
   v(&micro_batch_size, "micro_batch_size",
     "Rows computed at once; changes nothing but memory. 0: the whole batch.", at_least(0));
+  v(&recompute, "recompute",
+    "Keep each block's input alone and compute the block again on the way back: less memory, a third more "
+    "time.");
   v(&max_length, "max_length", "Longest row in tokens; 0: the model's context.", at_least(0));
   v(&learning_rate, "learning_rate", "Peak learning rate of AdamW.", at_least(0));
   v(&schedule, "schedule", "How the learning rate falls.", one_of({"constant", "linear", "cosine"}));

@@ -15,7 +15,7 @@ struct TrainingOptions : Options {
   double max_grad_norm = 1.0, final_learning_rate = 0.0;
   std::string schedule = "cosine", precision = "auto", device = "cpu";
   int64_t warmup_steps = 0, save_every = 100;
-  bool shuffle = true;
+  bool shuffle = true, recompute = false;
   bool model_required = true;  // not an option: pretraining may start from nothing
 
   void visit(OptionVisitor& visitor) override;

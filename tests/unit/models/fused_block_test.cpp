@@ -30,12 +30,13 @@ struct Result {
 };
 
 Result run(const std::string& name, at::ScalarType type, Precision precision, const Forest& forest,
-           const Dropout& dropout, const Tensor& read = {}, bool only_those = false) {
+           const Dropout& dropout, const Tensor& read = {}, bool only_those = false, bool recompute = false) {
   const Model model = load_model(golden("models/" + name), type);
   set_trainable(model, true);
   std::vector<Tensor> parameters;
   for (const Parameter& p : model.decoder.parameters()) parameters.push_back(p.value);
-  Tensor hidden = forest_hidden(model.decoder, forest, precision, &dropout, only_those ? read : Tensor());
+  Tensor hidden =
+      forest_hidden(model.decoder, forest, {precision, &dropout, only_those ? read : Tensor(), recompute});
   if (read.defined()) hidden = hidden.index_select(0, read);
   return {hidden.detach(), gradients(hidden, normal_tensor(hidden.sizes().vec(), 3).to(type), parameters)};
 }
@@ -80,6 +81,18 @@ TEST_P(FusedBlock, NeededRowsAreThoseOfAFullPass) {
   EXPECT_LT(relative(got.hidden, wanted.hidden.to(at::kDouble)), rounding);
   for (size_t i = 0; i < wanted.gradients.size(); ++i)
     EXPECT_LT(relative(got.gradients[i], wanted.gradients[i].to(at::kDouble)), rounding) << "parameter " << i;
+}
+
+TEST_P(FusedBlock, RecomputedGradientsAreTheSameBits) {
+  const auto [name, precision, tolerance] = GetParam();
+  const Forest forest = random_forest(5);
+  Dropout dropout{0.3, 5, 5, {}};
+  for (int64_t row = 0; row < forest.size(); ++row) dropout.documents.push_back(row / 7);
+  const Result kept = run(name, at::kFloat, precision, forest, dropout);
+  const Result again = run(name, at::kFloat, precision, forest, dropout, {}, false, /*recompute=*/true);
+  EXPECT_TRUE(again.hidden.equal(kept.hidden));
+  for (size_t i = 0; i < kept.gradients.size(); ++i)
+    EXPECT_TRUE(again.gradients[i].equal(kept.gradients[i])) << "parameter " << i;
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, FusedBlock,

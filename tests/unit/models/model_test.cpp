@@ -45,8 +45,7 @@ TEST_P(CausalFamilies, LogitsEqualTransformers) {
   for (const auto& [type, prefix, tolerance] :
        {std::tuple{at::kFloat, "logits_", 1e-4}, std::tuple{at::kDouble, "logits64_", 1e-10}}) {
     const Model model = load_model(golden("models/" + GetParam()), type);
-    const Tensor logits =
-        forest_hidden(model.decoder, packed.forest, Precision::float32).matmul(model.head.weight.t());
+    const Tensor logits = forest_hidden(model.decoder, packed.forest, {}).matmul(model.head.weight.t());
     for (size_t i = 0; i < packed.rows.size(); ++i) {
       const Tensor wanted = file[prefix + std::to_string(i)];
       EXPECT_LT(largest_difference(logits.slice(0, packed.rows[i].begin, packed.rows[i].end), wanted),
@@ -67,7 +66,7 @@ TEST_P(Classifiers, RewardEqualsTransformersLogit) {
   const Packed packed = pack_golden_rows(file, 4);
   const Model model = load_model(golden("models/" + GetParam()));
   ASSERT_EQ(model.head.kind, HeadKind::scalar);
-  const Tensor hidden = forest_hidden(model.decoder, packed.forest, Precision::float32);
+  const Tensor hidden = forest_hidden(model.decoder, packed.forest, {});
   for (size_t i = 0; i < packed.rows.size(); ++i) {
     const Tensor reward =
         scalar_values(role_of(model), hidden, at::tensor({packed.rows[i].end - 1}, at::kLong));
@@ -87,7 +86,7 @@ TEST(TinyStories, LogitsAndLogProbabilitiesEqualTransformers) {
   const Packed packed = pack_golden_rows(file, 10);
   const Model model = load_model(folder);
   EXPECT_EQ(model.parameter_count(), 656000);
-  const Tensor hidden = forest_hidden(model.decoder, packed.forest, Precision::float32);
+  const Tensor hidden = forest_hidden(model.decoder, packed.forest, {});
   for (size_t i = 0; i < packed.rows.size(); ++i) {
     const Segment row = packed.rows[i];
     const Tensor logits = hidden.slice(0, row.end - 3, row.end).matmul(model.head.weight.t());
@@ -168,12 +167,12 @@ TEST(Dropout, MaskBelongsToTheDocumentNotToTheBatch) {
   const Model model = load_model(golden("models/llama_untied"));
   const Forest both = forest_of({{5, 6, 7}, {8, 9}}), second = forest_of({{8, 9}});
   const Dropout in_both{0.3, 1, 4, {0, 0, 0, 1, 1}}, alone{0.3, 1, 4, {1, 1}}, later{0.3, 1, 5, {1, 1}};
-  const Tensor a = forest_hidden(model.decoder, both, Precision::float32, &in_both).slice(0, 3);
-  const Tensor b = forest_hidden(model.decoder, second, Precision::float32, &alone);
-  const Tensor c = forest_hidden(model.decoder, second, Precision::float32, &later);
+  const Tensor a = forest_hidden(model.decoder, both, {.dropout = &in_both}).slice(0, 3);
+  const Tensor b = forest_hidden(model.decoder, second, {.dropout = &alone});
+  const Tensor c = forest_hidden(model.decoder, second, {.dropout = &later});
   EXPECT_LT(largest_difference(a, b), 1e-5);
   EXPECT_GT(largest_difference(b, c), 1e-3);
-  EXPECT_GT(largest_difference(b, forest_hidden(model.decoder, second, Precision::float32)), 1e-3);
+  EXPECT_GT(largest_difference(b, forest_hidden(model.decoder, second, {})), 1e-3);
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ TEST(Sampler, LogProbabilitiesEqualAFullForwardPass) {
         const Forest forest = builder.build();
         const auto from = at::arange(builder.last_row(root), builder.size() - 1, at::kLong);
         const LogProbs full =
-            language_logprobs(role_of(model), forest_hidden(model.decoder, forest, Precision::float32), from,
+            language_logprobs(role_of(model), forest_hidden(model.decoder, forest, {}), from,
                               at::tensor(completion.tokens, at::kLong), prompts[i].options.temperature);
         EXPECT_LT(largest_difference(full.logp, at::tensor(completion.logps, at::kDouble)), 1e-5) << name;
         EXPECT_EQ(completion.logps, completion.logps_sampled);

@@ -51,18 +51,17 @@ std::vector<Example> preferences(const GoldenTensors& file, const std::string& s
 
 Tensor sft_loss(const Model& model, std::span<const Example* const> batch) {
   const LanguageBatch input = language_batch(batch, true);
-  const Tensor logp =
-      language_logprobs(role_of(model), forest_hidden(model.decoder, input.forest, Precision::float32),
-                        input.from, input.tokens)
-          .logp;
+  const Tensor logp = language_logprobs(role_of(model), forest_hidden(model.decoder, input.forest, {}),
+                                        input.from, input.tokens)
+                          .logp;
   return next_token_loss(logp, at::full_like(logp, 1.0 / static_cast<double>(logp.numel())).detach());
 }
 
 Tensor reward_loss(const Model& model, std::span<const Example* const> batch) {
   const JudgedBatch input = judged_batch(batch);
   const ComparisonBatch pairs = comparison_batch(batch, input, static_cast<int64_t>(batch.size()));
-  const Tensor rewards = scalar_values(
-      role_of(model), forest_hidden(model.decoder, input.forest, Precision::float32), input.last_rows);
+  const Tensor rewards =
+      scalar_values(role_of(model), forest_hidden(model.decoder, input.forest, {}), input.last_rows);
   const Tensor weight = at::full_like(pairs.weight, 1.0 / static_cast<double>(batch.size()), at::kDouble);
   return preference_loss(rewards.index_select(0, pairs.better), rewards.index_select(0, pairs.worse), {},
                          weight);
@@ -78,7 +77,7 @@ std::vector<Example> labelled(const GoldenTensors& file, const std::string& step
 
 Tensor every_token_loss(const Model& model, std::span<const Example* const> batch, double share) {
   const JudgedBatch input = judged_batch(batch);
-  const Tensor hidden = forest_hidden(model.decoder, input.forest, Precision::float32);
+  const Tensor hidden = forest_hidden(model.decoder, input.forest, {});
   std::vector<double> values;
   for (const Example* example : batch) values.push_back(*example->label ? 1 : 0);
   const Tensor label = at::tensor(values, at::kDouble);
