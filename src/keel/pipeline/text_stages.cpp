@@ -136,11 +136,13 @@ void run_sample(SampleOptions& o) {
   const Model model = open_language_model(o.model, o.precision);
   const auto tokenizer = load_tokenizer(o.model);
   const Prompts prompts = open_prompts(o, model, tokenizer ? &*tokenizer : nullptr);
-  Progress progress("sample", "completion", static_cast<int64_t>(prompts.ids.size()) * o.samples_per_prompt);
+  const int64_t wanted = static_cast<int64_t>(prompts.ids.size()) * o.samples_per_prompt;
+  std::optional<Progress> progress;  // from when the engine stands
   const auto completions = generate(model, make_requests(o, prompts, model, tokenizer), {.rows = o.rows},
                                     [&](int64_t finished, int64_t tokens) {
-                                      progress.count_tokens(tokens);
-                                      progress.update(finished);
+                                      if (!progress) progress.emplace("sample", "completion", wanted);
+                                      progress->count_tokens(tokens);
+                                      progress->update(finished);
                                       throw_if_interrupted();
                                     });
   std::vector<Json> rows;

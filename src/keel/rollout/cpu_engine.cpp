@@ -29,6 +29,8 @@ class Zeros {
     if (!data_) throw std::bad_alloc();
   }
   T* at(int64_t index) const { return data_.get() + index; }
+  /// Makes all of it real now, not in the middle of a step.
+  void touch(int64_t count) const { std::fill_n(data_.get(), count, T(0)); }
 
  private:
   std::unique_ptr<T, void (*)(void*)> data_;
@@ -165,6 +167,7 @@ class CpuEngine : public Engine {
            Packed<T>(kernels, block.up.weight, block.up.bias,
                      config_.gated_mlp ? gates_beside_ups(config_.mlp) : in_order(config_.mlp)),
            Packed<T>(kernels, block.down.weight, block.down.bias, in_order(config_.hidden))});
+    for (const Zeros<T>* cache : {&keys_, &values_}) cache->touch(cache_size());
     const int64_t group = config_.heads / config_.kv_heads;
     for (int member = 0; member < team_.members(); ++member)  // none has been held up yet: all of them
       scratch_.emplace_back(padded(config_.max_positions), head_, group);

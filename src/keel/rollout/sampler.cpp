@@ -105,6 +105,10 @@ bool Sampler::step() {
   return !state_->rows.empty() || !state_->waiting.empty();
 }
 
+void Sampler::prepare() {
+  if (!state_->engine && !state_->waiting.empty()) make_cache(state_->waiting.front()->pages_needed());
+}
+
 // First come, first served: a request that does not fit yet holds back the ones behind it.
 void Sampler::admit() {
   std::vector<std::shared_ptr<Job>> admitted;
@@ -251,6 +255,8 @@ std::vector<std::vector<Completion>> generate(const Model& model, std::vector<Re
       place[static_cast<size_t>(completion.sample)] = std::move(completion);
     });
   }
+  sampler.prepare();
+  if (progress) progress(0, 0);
   while (sampler.step())
     if (progress) progress(finished, sampler.tokens());
   if (progress) progress(finished, sampler.tokens());

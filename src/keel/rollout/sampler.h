@@ -53,6 +53,9 @@ class Sampler {
   Ticket submit(Request request, Sink sink);
   /// Its unfinished completions are dropped; their sink is not called again.
   void cancel(Ticket ticket);
+  /// Makes the engine and its cache for what waits, which step() would do: packing weights and touching
+  /// memory take a while.
+  void prepare();
   /// Admits what fits, then adds one token to every running completion. False when nothing is left to do.
   bool step();
   /// New tokens of all requests so far.
@@ -79,8 +82,8 @@ class Sampler {
 };
 
 /// Submits every request and steps until all are finished: completions[request][sample].
-/// `progress(finished, tokens)` is called after every step with the finished completions and the new tokens
-/// so far; it may throw to end the work.
+/// `progress(finished, tokens)` is called when the engine stands and after every step with the finished
+/// completions and the new tokens so far; it may throw to end the work.
 std::vector<std::vector<Completion>> generate(const Model& model, std::vector<Request> requests,
                                               SamplerLimits limits = {},
                                               const std::function<void(int64_t, int64_t)>& progress = {});

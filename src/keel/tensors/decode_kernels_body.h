@@ -140,18 +140,18 @@ KEEL_KERNEL float score_pages(const PagedAttention<T>& p) {
 }
 
 // out of one strip of a head: weights · values, divided by the weights' sum.
-template <int kCount, class T>
+template <int kCount, int kChains, class T>
 KEEL_KERNEL void value_strip(const PagedAttention<T>& p, int64_t column, float inverse, T* out) {
   using Word = typename WordOf<T>::Word;
   constexpr int64_t kWordsOfPage = kPagePositions / kPair<T>;
   const auto* weights = reinterpret_cast<const Word*>(p.weights);
   const int64_t pages = (p.positions + kPagePositions - 1) / kPagePositions;
-  Vector sums[2][kCount] = {};
+  Vector sums[kChains][kCount] = {};
   for (int64_t page = 0; page < pages; ++page) {
     const auto* values = reinterpret_cast<const Word*>(p.values + p.pages[page] * p.page_stride);
-    for (int64_t k = 0; k < kWordsOfPage; k += 2)
-#pragma GCC unroll 2
-      for (int chain = 0; chain < 2; ++chain) {
+    for (int64_t k = 0; k < kWordsOfPage; k += kChains)
+#pragma GCC unroll 8
+      for (int chain = 0; chain < kChains; ++chain) {
         const Word weight = word_at(weights + page * kWordsOfPage + k + chain);
         const Word* row = values + (k + chain) * p.head + column;
 #pragma GCC unroll 8
@@ -159,7 +159,11 @@ KEEL_KERNEL void value_strip(const PagedAttention<T>& p, int64_t column, float i
           sums[chain][v] = add_product(sums[chain][v], weight, load(row + v * kLanes));
       }
   }
-  for (int v = 0; v < kCount; ++v) store(out + column + v * kLanes, (sums[0][v] + sums[1][v]) * inverse);
+  for (int v = 0; v < kCount; ++v) {
+#pragma GCC unroll 8
+    for (int chain = 1; chain < kChains; ++chain) sums[0][v] += sums[chain][v];
+    store(out + column + v * kLanes, sums[0][v] * inverse);
+  }
 }
 
 template <class T>
@@ -179,8 +183,8 @@ void attend(const PagedAttention<T>& p) {
     const float inverse = 1.0F / sum_of(sums);
     T* out = p.out + head * p.out_stride;
     int64_t column = 0;
-    for (; column + 4 * kLanes <= p.head; column += 4 * kLanes) value_strip<4>(p, column, inverse, out);
-    for (; column < p.head; column += kLanes) value_strip<1>(p, column, inverse, out);
+    for (; column + 4 * kLanes <= p.head; column += 4 * kLanes) value_strip<4, 2>(p, column, inverse, out);
+    for (; column < p.head; column += kLanes) value_strip<1, 8>(p, column, inverse, out);
   }
 }
 
