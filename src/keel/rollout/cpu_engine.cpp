@@ -167,7 +167,8 @@ class CpuEngine : public Engine {
            Packed<T>(kernels, block.up.weight, block.up.bias,
                      config_.gated_mlp ? gates_beside_ups(config_.mlp) : in_order(config_.mlp)),
            Packed<T>(kernels, block.down.weight, block.down.bias, in_order(config_.hidden))});
-    for (const Zeros<T>* cache : {&keys_, &values_}) cache->touch(cache_size());
+    keys_.touch(cache_size());
+    values_.touch(cache_size());
     const int64_t group = config_.heads / config_.kv_heads;
     for (int member = 0; member < team_.members(); ++member)  // none has been held up yet: all of them
       scratch_.emplace_back(padded(config_.max_positions), head_, group);
