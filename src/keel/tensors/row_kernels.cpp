@@ -19,15 +19,6 @@ extern const RowKernels row_kernels;
 }
 #endif
 
-namespace {
-
-const RowKernels*& chosen() {
-  static const RowKernels* kernels = row_kernel_levels().front();
-  return kernels;
-}
-
-}  // namespace
-
 std::vector<const RowKernels*> row_kernel_levels() {
 #if defined(__x86_64__)
   return supported_levels<RowKernels>(
@@ -38,11 +29,8 @@ std::vector<const RowKernels*> row_kernel_levels() {
 }
 
 const RowKernels& row_kernels() {
-  return *chosen();
-}
-
-void use_row_kernels(const RowKernels& kernels) {
-  chosen() = &kernels;
+  static const RowKernels& best = *row_kernel_levels().front();
+  return best;
 }
 
 }  // namespace keel

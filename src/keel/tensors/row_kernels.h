@@ -171,8 +171,7 @@ struct RowKernels {
 
 /// Those that this processor can run, the best first; the last is portable.
 std::vector<const RowKernels*> row_kernel_levels();
-/// The best of them. Tests set another level for a while.
+/// The best of them.
 const RowKernels& row_kernels();
-void use_row_kernels(const RowKernels& kernels);
 
 }  // namespace keel

@@ -2,8 +2,6 @@
 // loads.
 #pragma once
 
-#include <c10/util/BFloat16.h>
-
 #include <bit>
 #include <cstdint>
 
@@ -27,20 +25,6 @@ KEEL_INLINE uint16_t float_to_bfloat16(float value) {
   const auto bits = std::bit_cast<uint32_t>(value);
   const uint32_t rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
   return static_cast<uint16_t>(value == value ? rounded : 0x7FC0);
-}
-
-// Arithmetic is float32 whatever memory holds.
-KEEL_INLINE float load_float(const float* from) {
-  return *from;
-}
-KEEL_INLINE float load_float(const c10::BFloat16* from) {
-  return bfloat16_to_float(from->x);
-}
-KEEL_INLINE void store_float(float* to, float value) {
-  *to = value;
-}
-KEEL_INLINE void store_float(c10::BFloat16* to, float value) {
-  to->x = float_to_bfloat16(value);
 }
 
 /// e^x within 2 units in the last place between -87 and 88, and the value at the nearer end beyond.
