@@ -127,15 +127,23 @@ def kill_inside(stage, options, folder, name, count=1):
 def metrics(folder):
     """The rows of metrics.jsonl but for the wall clock."""
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    assert all(row.pop("seconds") > 0 for row in rows)
+    assert all(row.pop("seconds") > 0 and row.pop("timing")["tokens_per_second"] > 0 for row in rows)
     return rows
+
+
+def flat(row):
+    """{"timing": {"rollout": 0.2}} → {"timing/rollout": 0.2}, as TensorBoard groups figures."""
+    groups = {name: value for name, value in row.items() if isinstance(value, dict)}
+    inner = {f"{name}/{key}": value for name, group in groups.items() for key, value in group.items()}
+    return {name: value for name, value in row.items() if name not in groups} | inner
 
 
 def assert_events_are_the_metrics(folder):
     """What TensorBoard reads: every number of every row once, under its step, in order of time."""
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     wanted = [
-        (row["step"], {k: float(np.float32(v)) for k, v in row.items() if k != "step" and v is not None}) for row in rows
+        (row["step"], {k: float(np.float32(v)) for k, v in flat(row).items() if k != "step" and v is not None})
+        for row in rows
     ]
     first, *events = EventFileLoader(str(folder / "events.out.tfevents.keel")).Load()
     assert first.file_version == "brain.Event:2"

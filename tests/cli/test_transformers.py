@@ -97,7 +97,8 @@ def trained(request, tmp_path_factory):
 
 
 def keel_scores(folder, rows, tmp_path):
-    return keel("score", model=folder, data=write_rows(tmp_path / "score.jsonl", rows)).rows()
+    data = write_rows(tmp_path / "score.jsonl", rows)
+    return keel("score", model=folder, data=data, precision="float32").rows()
 
 
 def assert_equal_logps(model, folder, tmp_path):
@@ -294,8 +295,8 @@ def test_samples_are_scored_by_the_ids_that_were_drawn(stories, tmp_path, temper
     """Texts tokenised anew would split otherwise and lack the end-of-text id."""
     options = {"max_new_tokens": 40, "samples_per_prompt": 8, "seed": 3, "temperature": temperature}
     samples = tmp_path / "samples.jsonl"
-    keel("sample", model=stories, prompt="Once upon a time", output=samples, **options)
-    scored = keel("score", model=stories, data=samples, temperature=temperature).rows()
+    keel("sample", model=stories, prompt="Once upon a time", output=samples, precision="float32", **options)
+    scored = keel("score", model=stories, data=samples, temperature=temperature, precision="float32").rows()
     for drawn, row in zip(read_rows(samples), scored, strict=True):
         assert row["tokens"] == drawn["tokens"]
         assert row["logps"] == pytest.approx(drawn["logps"], abs=TOLERANCE)
@@ -344,5 +345,5 @@ def test_a_reward_model_of_real_weights_scores_texts_as_transformers_does(storie
     ids, mask = padded(ended, model.config.pad_token_id)
     with torch.no_grad():
         wanted = model(input_ids=ids, attention_mask=mask).logits[:, 0]
-    ours = [row["reward"] for row in keel("score", model=folder, data=data).rows()]
+    ours = [row["reward"] for row in keel("score", model=folder, data=data, precision="float32").rows()]
     torch.testing.assert_close(torch.tensor(ours), wanted, rtol=0, atol=TOLERANCE)

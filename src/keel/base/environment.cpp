@@ -18,7 +18,10 @@ bool choose(const char* name, const char* value) {
 }  // namespace
 
 void restart_with_environment(char** arguments) {
-  const bool threads = choose("OMP_WAIT_POLICY", "passive");
+  // A thread that waits spins for a few microseconds and then sleeps: measured with a tiny model, +20 % on
+  // idle cores over sleeping at once, -20 % beside another busy process; longer spinning gains 8 % more and
+  // loses 60 %.
+  const bool threads = std::getenv("OMP_WAIT_POLICY") == nullptr && choose("GOMP_SPINCOUNT", "3000");
   const bool heap = choose("GLIBC_TUNABLES",
                            "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432:"
                            "glibc.malloc.trim_threshold=1073741824:glibc.malloc.top_pad=67108864");

@@ -4,6 +4,8 @@
 
 #include <cstdio>
 
+#include "keel/base/products.h"
+
 namespace keel {
 namespace {
 
@@ -26,6 +28,7 @@ Progress::Progress(std::string stage, std::string unit, int64_t total, int64_t a
       unit_(std::move(unit)),
       total_(total),
       start_(already_done),
+      products_before_(products_counted()),
       began_(Clock::now()),
       printed_(began_),
       terminal_(::isatty(STDERR_FILENO) != 0) {}
@@ -56,6 +59,10 @@ void Progress::print(int64_t done, std::string_view note) {
     line += "  " + duration_text(elapsed) + " in all";
   if (tokens_ > 0 && elapsed > 0)
     line += "  " + number_text(static_cast<double>(tokens_) / elapsed, "%.0f tokens/s");
+  if (matrix_rate_ > 0 && elapsed > 0)
+    line += "  " +
+            number_text(100 * (products_counted() - products_before_) / elapsed / matrix_rate_, "%.0f %%") +
+            " of the matrix rate";
   if (!note.empty()) line += "  " + std::string(note);
   std::fprintf(stderr, terminal_ ? "\r\033[K%s" : "%s\n", line.c_str());
   std::fflush(stderr);

@@ -20,6 +20,8 @@ class Progress {
   void update(int64_t done, std::string_view note = {});
   /// Tokens that the stage has worked on since it began; their rate is shown.
   void count_tokens(int64_t tokens) { tokens_ = tokens; }
+  /// What products_counted() has grown by is shown as a share of this rate, operations a second.
+  void compare_with(double matrix_rate) { matrix_rate_ = matrix_rate; }
 
  private:
   void print(int64_t done, std::string_view note);
@@ -27,6 +29,7 @@ class Progress {
   using Clock = std::chrono::steady_clock;
   std::string stage_, unit_;
   int64_t total_, start_, tokens_ = 0;
+  double matrix_rate_ = 0, products_before_;
   Clock::time_point began_, printed_;
   bool terminal_, printed_any_ = false;
 };

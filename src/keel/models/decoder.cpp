@@ -10,6 +10,7 @@
 #include <numbers>
 #include <stdexcept>
 
+#include "keel/base/products.h"
 #include "keel/models/dropout.h"
 #include "keel/tensors/forest_attention.h"
 
@@ -154,23 +155,49 @@ Tensor Decoder::embed(const Tensor& tokens, const Tensor& positions) const {
   return learned_positions_.defined() ? x + at::embedding(learned_positions_, positions) : x;
 }
 
-Tensor Decoder::forward_fused(const Forest& forest, const PassOptions& options) const {
-  check_inputs(forest.tokens, forest.positions);
+namespace {
+
+// A tree of padding, so that numbers of rows come again (rows_lacking); some of it is needed where the number
+// of needed rows is to come again, too.
+struct RoundForest {
+  Forest forest;
+  Tensor needed;
+};
+
+RoundForest rounded(const Forest& forest, const PassOptions& options) {
+  const int64_t size = forest.size();
+  const Tensor needed = options.needed.defined() && options.needed.numel() < size ? options.needed : Tensor();
+  const int64_t more_needed = needed.defined() ? rows_lacking(needed.numel(), options.precision) : 0;
+  const int64_t rows = more_needed + rows_lacking(size + more_needed, options.precision);
+  const auto padding = [&](int64_t count) {
+    return at::arange(size, size + count, forest.positions.options());
+  };
+  return {with_padding(forest, rows), needed.defined() ? at::cat({needed, padding(more_needed)}) : needed};
+}
+
+}  // namespace
+
+Tensor Decoder::forward_fused(const Forest& given, const PassOptions& options) const {
+  check_inputs(given.tokens, given.positions);
+  const auto [forest, needed] = rounded(given, options);
   BlockPass shared{.config = config_,
                    .segments = forest.segments,
                    .positions = forest.positions.contiguous(),
                    .cos = cos_,
                    .sin = sin_,
                    .precision = options.precision,
+                   .needed = needed,
                    .recompute = options.recompute};
-  if (options.needed.defined() && options.needed.numel() < forest.size()) shared.needed = options.needed;
-  if (options.dropout != nullptr && options.dropout->rate > 0) shared.dropout = *options.dropout;
+  if (options.dropout != nullptr && options.dropout->rate > 0) {
+    shared.dropout = *options.dropout;
+    shared.dropout->documents.resize(static_cast<size_t>(forest.size()));
+  }
   const auto pass = std::make_shared<const BlockPass>(std::move(shared));
   Tensor x = embed(forest.tokens, forest.positions);
   if (pass->dropout) x = apply_dropout(x, *pass->dropout, pass->positions, 0);
   for (size_t layer = 0; layer < blocks_.size(); ++layer)
     x = fused_block(pass, static_cast<int64_t>(layer), blocks_[layer], x);
-  return normalize(x, norm_);
+  return normalize(x.narrow(0, 0, given.size()), norm_);
 }
 
 ForestAttend::ForestAttend(const std::vector<Segment>& segments, int64_t head_size)
@@ -180,7 +207,24 @@ Tensor ForestAttend::operator()(int64_t, const Tensor& q, const Tensor& k, const
   return forest_attention(q, k, v, segments_, scale_);
 }
 
+namespace {
+
+// Of a pass over the forest: a token sees its ancestors and itself; the way back makes two products of each.
+double forest_products(const Decoder& decoder, const Forest& forest, const Tensor& needed) {
+  const DecoderConfig& config = decoder.config();
+  const auto rows = static_cast<double>(forest.size());
+  const double last_rows = needed.defined() ? static_cast<double>(needed.numel()) : rows;
+  const double seen = forest.positions.sum().item().toDouble() / rows + 1;
+  const BlockProducts block = block_products(config, seen);
+  const double once =
+      rows * block.sum() * static_cast<double>(config.layers) - (rows - last_rows) * block.behind;
+  return at::GradMode::is_enabled() && decoder.embedding().requires_grad() ? 3 * once : once;
+}
+
+}  // namespace
+
 Tensor forest_hidden(const Decoder& decoder, const Forest& forest, const PassOptions& options) {
+  count_products(forest_products(decoder, forest, options.needed));
   if (can_fuse(decoder.config(), decoder.embedding())) return decoder.forward_fused(forest, options);
   ForestAttend attend(forest.segments, decoder.config().head_size);
   return decoder.forward(forest.tokens, forest.positions, attend, options.precision, options.dropout);

@@ -84,7 +84,8 @@ class ForestAttend : public Attend {
   double scale_;
 };
 
-/// forward() over a whole forest: (N, hidden).
+/// forward() over a whole forest: (N, hidden). Its products are counted (base/products.h), and those of the
+/// way back with them.
 Tensor forest_hidden(const Decoder& decoder, const Forest& forest, const PassOptions& options);
 
 }  // namespace keel

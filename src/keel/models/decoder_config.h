@@ -34,4 +34,13 @@ struct DecoderConfig {
   double initializer_range = 0.02;
 };
 
+/// Operations of the matrix products of one token in one block (a multiplication and an addition are two):
+/// with the weights before its attention's output and behind it, and with the keys and values of `seen`
+/// tokens.
+struct BlockProducts {
+  double qkv, behind, attention;
+  double sum() const { return qkv + behind + attention; }
+};
+BlockProducts block_products(const DecoderConfig& config, double seen);
+
 }  // namespace keel

@@ -10,6 +10,7 @@
 #include "keel/pipeline/stages.h"
 #include "keel/scoring/reward_model.h"
 #include "keel/simulation/corpus.h"
+#include "keel/tensors/matrix_rate.h"
 #include "keel/tokenizer/bpe_trainer.h"
 #include "keel/trainers/inputs.h"
 
@@ -140,7 +141,10 @@ void run_sample(SampleOptions& o) {
   std::optional<Progress> progress;  // from when the engine stands
   const auto completions = generate(model, make_requests(o, prompts, model, tokenizer), {.rows = o.rows},
                                     [&](int64_t finished, int64_t tokens) {
-                                      if (!progress) progress.emplace("sample", "completion", wanted);
+                                      if (!progress) {
+                                        progress.emplace("sample", "completion", wanted);
+                                        progress->compare_with(matrix_rate(model.precision));
+                                      }
                                       progress->count_tokens(tokens);
                                       progress->update(finished);
                                       throw_if_interrupted();

@@ -94,14 +94,21 @@ struct PackedBlock {
   Packed<T> qkv, out, up, down;
 };
 
-// x += added (+ bias), and to = added (+ bias).
-KEEL_DISPATCHED void add_row(float* x, const float* added, const float* bias, int64_t count) {
-#pragma omp simd
-  for (int64_t i = 0; i < count; ++i) x[i] += bias != nullptr ? added[i] + bias[i] : added[i];
+// What a projection gives is rounded where the trainer's pass (models/fused_block) rounds it: sampler and
+// trainer then err alike, and what they say of a token hardly differs.
+KEEL_INLINE float in_format(float value, bool narrow) {
+  return narrow ? bfloat16_to_float(float_to_bfloat16(value)) : value;
 }
-KEEL_DISPATCHED void copy_row(float* to, const float* from, const float* bias, int64_t count) {
+// x += added (+ bias), and to = from (+ bias).
+KEEL_DISPATCHED void add_row(float* x, const float* added, const float* bias, int64_t count, bool narrow) {
 #pragma omp simd
-  for (int64_t i = 0; i < count; ++i) to[i] = bias != nullptr ? from[i] + bias[i] : from[i];
+  for (int64_t i = 0; i < count; ++i)
+    x[i] += in_format(bias != nullptr ? added[i] + bias[i] : added[i], narrow);
+}
+KEEL_DISPATCHED void copy_row(float* to, const float* from, const float* bias, int64_t count, bool narrow) {
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i)
+    to[i] = in_format(bias != nullptr ? from[i] + bias[i] : from[i], narrow);
 }
 // The two halves of a head turn together (Su et al. 2021, equation 34).
 KEEL_DISPATCHED void rotate_head(float* x, const float* cosines, const float* sines, int64_t half) {
@@ -249,7 +256,8 @@ class CpuEngine : public Engine {
     const EngineRow& r = rows_[static_cast<size_t>(row)];
     const Tensor& positions = model_.decoder.learned_positions();
     copy_row(x_.at(row * config_.hidden), floats(model_.decoder.embedding()) + r.token * config_.hidden,
-             positions.defined() ? floats(positions) + r.position * config_.hidden : nullptr, config_.hidden);
+             positions.defined() ? floats(positions) + r.position * config_.hidden : nullptr, config_.hidden,
+             false);
   }
 
   void normalize(int64_t row, const Linear& norm, int64_t to) {
@@ -267,7 +275,7 @@ class CpuEngine : public Engine {
     multiply(member, a, stride, count(), w, [&](int64_t row, int64_t panel, const float* tile) {
       const int64_t column = panel * kPanel;
       add_row(x_.at(row * config_.hidden + column), tile, w.has_bias ? w.bias.at(column) : nullptr,
-              std::min(kPanel, config_.hidden - column));
+              std::min(kPanel, config_.hidden - column), kNarrow);
     });
   }
 
@@ -277,7 +285,7 @@ class CpuEngine : public Engine {
     multiply(member, normed_.at(0), padded(config_.hidden), count(), block.qkv,
              [&](int64_t row, int64_t panel, const float* tile) {
                copy_row(qkv_.at(row * qkv_stride_ + panel * kPanel), tile,
-                        block.qkv.has_bias ? block.qkv.bias.at(panel * kPanel) : nullptr, kPanel);
+                        block.qkv.has_bias ? block.qkv.bias.at(panel * kPanel) : nullptr, kPanel, kNarrow);
              });
     const int64_t items = count() * config_.kv_heads;
     share(member, items, [&](int64_t i) { store(i / config_.kv_heads, i % config_.kv_heads, layer); });
@@ -337,7 +345,7 @@ class CpuEngine : public Engine {
     multiply(
         member, normed_.at(0), padded(config_.hidden), count(), block.up,
         [&](int64_t row, int64_t panel, float* tile) {
-          if (block.up.has_bias) add_row(tile, block.up.bias.at(panel * kPanel), nullptr, kPanel);
+          if (block.up.has_bias) add_row(tile, block.up.bias.at(panel * kPanel), nullptr, kPanel, false);
           kernels_(GateRow<T>{gate_of(config_.activation), tile, config_.gated_mlp ? tile + kHalf : nullptr,
                               wide, inner_.at(row * mlp_stride_ + panel * wide)});
         });
@@ -353,7 +361,7 @@ class CpuEngine : public Engine {
     const int64_t stride = language_.panels * kPanel;
     multiply(member, normed_.at(0), padded(config_.hidden), rows, language_,
              [&](int64_t row, int64_t panel, const float* tile) {
-               copy_row(logits_.at(row * stride + panel * kPanel), tile, nullptr, kPanel);
+               copy_row(logits_.at(row * stride + panel * kPanel), tile, nullptr, kPanel, false);
              });
     share(member, rows, [&](int64_t i) {
       (*sink_)(first_row_ + static_cast<size_t>(wanted_[first + static_cast<size_t>(i)]),
@@ -362,6 +370,7 @@ class CpuEngine : public Engine {
     team_.barrier();
   }
 
+  static constexpr bool kNarrow = std::is_same_v<T, uint16_t>;
   const Model& model_;
   const DecoderConfig& config_;
   const DecodeKernels& kernels_;

@@ -34,6 +34,9 @@ class Engine {
   virtual void copy_page(int32_t from, int32_t to) = 0;
 };
 
+/// Operations of the products of these rows (base/products.h).
+double decode_products(const DecoderConfig& config, std::span<const EngineRow> rows);
+
 /// The fastest form for the model, with its weights as they are now. Its cache has `pages` pages.
 std::unique_ptr<Engine> make_engine(const Model& model, int64_t pages);
 std::unique_ptr<Engine> make_plain_engine(const Model& model, int64_t pages);

@@ -5,6 +5,7 @@
 #include <deque>
 
 #include "keel/base/error.h"
+#include "keel/base/products.h"
 #include "keel/base/random.h"
 #include "keel/rollout/engine.h"
 #include "keel/rollout/page_pool.h"
@@ -162,6 +163,7 @@ void Sampler::prefill(const std::vector<std::shared_ptr<Job>>& jobs) {
       rows.push_back({job->request.prompt[static_cast<size_t>(i)], i, job->rows.front()->pages, last});
       ends.push_back(last ? job.get() : nullptr);
     }
+  count_products(decode_products(model_.config(), rows));
   state_->engine->run(rows, [&](size_t row, std::span<const float> logits) {
     for (Row* sample : ends[row]->rows) sample->choice = choose(*sample, logits);
   });
@@ -184,6 +186,7 @@ void Sampler::decode() {
         {row.completion.tokens.back(), row.job->prompt_size() + row.added() - 1, row.pages, true});
     state_->running.push_back(&row);
   }
+  count_products(decode_products(model_.config(), state_->engine_rows));
   state_->engine->run(state_->engine_rows, state_->choose_running);
   for (Row* row : state_->running) accept(*row);
 }

@@ -9,11 +9,15 @@
 namespace keel {
 namespace {
 
-double log_sum_exp(std::span<const float> logits, double inverse_temperature) {
-  const double highest = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp((logit - highest) * inverse_temperature);
-  return highest * inverse_temperature + std::log(sum);
+// The one place where a row of logits becomes a log-probability.
+Draw draw(std::span<const float> logits, const SamplingOptions& options, double u, int64_t given) {
+  static const DecodeKernels& kernels = *decode_kernel_levels().front();
+  thread_local std::vector<float> sums;
+  sums.resize(logits.size() / kDrawBlock + 1);
+  const bool greedy = options.temperature == 0;
+  return kernels.draw({logits.data(), static_cast<int64_t>(logits.size()),
+                       greedy ? 1.0F : static_cast<float>(1 / options.temperature), u, greedy, sums.data(),
+                       given});
 }
 
 // Each token of the context counts once, however often it occurs.
@@ -83,7 +87,7 @@ TokenChoice choose_greedily(std::span<const float> logits, std::span<const int64
   std::vector<double> scores(logits.begin(), logits.end());
   if (options.repetition_penalty != 1) penalize_repetition(scores, context, options.repetition_penalty);
   const auto token = static_cast<size_t>(std::max_element(scores.begin(), scores.end()) - scores.begin());
-  return {static_cast<int64_t>(token), logits[token] - log_sum_exp(logits, 1.0), 0.0};
+  return {static_cast<int64_t>(token), token_logp(logits, static_cast<int64_t>(token), 0), 0.0};
 }
 
 }  // namespace
@@ -103,21 +107,21 @@ std::vector<double> sampling_distribution(std::span<const float> logits, std::sp
 
 TokenChoice choose_token(std::span<const float> logits, std::span<const int64_t> context,
                          const SamplingOptions& options, double u) {
-  const double inverse = 1 / options.temperature;
   if (options.reshapes()) {
     if (options.temperature == 0) return choose_greedily(logits, context, options);
-    const double lse = log_sum_exp(logits, inverse);
     const std::vector<double> probabilities = sampling_distribution(logits, context, options);
     const size_t token = inverse_cumulative(probabilities, u);
-    return {static_cast<int64_t>(token), logits[token] * inverse - lse, std::log(probabilities[token])};
+    return {static_cast<int64_t>(token), token_logp(logits, static_cast<int64_t>(token), options.temperature),
+            std::log(probabilities[token])};
   }
-  static const DecodeKernels& kernels = *decode_kernel_levels().front();
-  thread_local std::vector<float> sums;
-  sums.resize(logits.size() / kDrawBlock + 1);
-  const bool greedy = options.temperature == 0;
-  const Draw draw = kernels.draw({logits.data(), static_cast<int64_t>(logits.size()),
-                                  greedy ? 1.0F : static_cast<float>(inverse), u, greedy, sums.data()});
-  return {draw.token, draw.logp, greedy ? 0.0 : draw.logp};
+  const Draw drawn = draw(logits, options, u, -1);
+  return {drawn.token, drawn.logp, options.temperature == 0 ? 0.0 : drawn.logp};
+}
+
+double token_logp(std::span<const float> logits, int64_t token, double temperature) {
+  SamplingOptions options;
+  options.temperature = temperature;
+  return draw(logits, options, 0.5, token).logp;
 }
 
 }  // namespace keel

@@ -35,6 +35,10 @@ struct TokenChoice {
 std::vector<double> sampling_distribution(std::span<const float> logits, std::span<const int64_t> context,
                                           const SamplingOptions& options);
 
+/// log softmax(logits / temperature)[token], to the bit what choose_token reports of it. Temperature 0 counts
+/// as 1.
+double token_logp(std::span<const float> logits, int64_t token, double temperature);
+
 /// `u` in (0, 1) picks the token by inverse cumulative distribution over token ids. Temperature 0 takes the
 /// largest logit, the first of equals.
 TokenChoice choose_token(std::span<const float> logits, std::span<const int64_t> context,

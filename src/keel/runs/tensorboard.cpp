@@ -71,11 +71,23 @@ std::string event_file_start(double wall_time) {
   return record_of(double_field(1, wall_time) + bytes_field(3, "brain.Event:2"));
 }
 
-std::string event_record(const Json& row, double wall_time) {
+namespace {
+
+// A group of figures ("timing") becomes a group of TensorBoard's ("timing/rollout").
+std::string summary_of(const Json& row, const std::string& group) {
   std::string summary;
   for (const auto& [name, value] : row.items())
-    if (value.is_number() && name != "step")
-      summary += bytes_field(1, bytes_field(1, name) + float_field(2, value.get<double>()));
+    if (value.is_object())
+      summary += summary_of(value, group + name + "/");
+    else if (value.is_number() && name != "step")
+      summary += bytes_field(1, bytes_field(1, group + name) + float_field(2, value.get<double>()));
+  return summary;
+}
+
+}  // namespace
+
+std::string event_record(const Json& row, double wall_time) {
+  const std::string summary = summary_of(row, "");
   const auto step = static_cast<uint64_t>(row["step"].get<int64_t>());
   return record_of(double_field(1, wall_time) + tag(2, kVarint) + varint(step) + bytes_field(5, summary));
 }

@@ -43,7 +43,7 @@ struct PackPanel {
 /// One query's heads that share a key head, against the first `positions` positions of a sequence.
 template <class T>
 struct PagedAttention {
-  const float* q = nullptr;     // (group, head), rotated; scaled by `scale` here
+  const float* q = nullptr;     // (group, head), rotated; the scores are scaled by `scale`
   int64_t group = 0, head = 0;  // head: padded
   float scale = 1;
   const T *keys = nullptr, *values = nullptr;  // of page 0, this layer and key head
@@ -84,6 +84,7 @@ struct DrawRow {
   double u = 0;  // in (0, 1)
   bool greedy = false;
   float* sums = nullptr;  // scratch, one for each kDrawBlock logits
+  int64_t given = -1;     // >= 0: the token whose log-probability is asked; nothing is drawn
 };
 struct Draw {
   int64_t token = 0;

@@ -170,12 +170,12 @@ template <class T>
 void attend(const PagedAttention<T>& p) {
   const int64_t filled = (p.positions + kPagePositions - 1) / kPagePositions * kPagePositions;
   for (int64_t head = 0; head < p.group; ++head) {
-    for (int64_t c = 0; c < p.head; ++c) put(p.query + c, p.q[head * p.head + c] * p.scale);
-    const float highest = score_pages(p);
+    for (int64_t c = 0; c < p.head; ++c) put(p.query + c, p.q[head * p.head + c]);
+    const float scale = p.scale * kLog2e, highest = to_integer(score_pages(p) * scale);
     Vector sums = {};
     for (int64_t i = 0; i < filled; i += kLanes) {
-      const Vector weights = exponential(load(p.scores + i) - highest);
-      // exponential() ends at e^-87: what is not seen must weigh nothing at all
+      const Vector weights = power_of_two(load(p.scores + i) * scale - highest);
+      // power_of_two() ends at 2^-126: what is not seen must weigh nothing at all
       const Vector seen = load(p.scores + i) > 0.5F * kNever ? weights : Vector{};
       sums += seen;
       store(p.weights + i, seen);
@@ -207,7 +207,7 @@ void norm(const RowNorm<T>& n) {
 }
 
 KEEL_KERNEL Vector activated(Gate gate, Vector x) {
-  if (gate == Gate::silu) return x / (1.0F + exponential(-x));
+  if (gate == Gate::silu) return x * (1.0F / (1.0F + exponential(-x)));  // as gated_row does it
   if (gate == Gate::relu) return x > 0.0F ? x : Vector{};
   if (gate == Gate::gelu_tanh) {  // x/2 (1 + tanh y) = x / (1 + e^-2y)
     const Vector y = 0.7978845608F * (x + 0.044715F * x * x * x);
@@ -217,12 +217,20 @@ KEEL_KERNEL Vector activated(Gate gate, Vector x) {
   return x;
 }
 
+// What a projection gave, as the trainer keeps it.
+template <class T>
+KEEL_KERNEL Vector kept_as(Vector x) {
+  T halves[kLanes];
+  store(halves, x);
+  return load(halves);
+}
+
 // width: a multiple of kPadding.
 template <class T>
 void gate(const GateRow<T>& g) {
   for (int64_t c = 0; c < g.width; c += kLanes) {
-    const Vector y = activated(g.gate, load(g.x + c));
-    store(g.out + c, g.up != nullptr ? y * load(g.up + c) : y);
+    const Vector y = activated(g.gate, kept_as<T>(load(g.x + c)));
+    store(g.out + c, g.up != nullptr ? y * kept_as<T>(load(g.up + c)) : y);
   }
 }
 
@@ -251,7 +259,9 @@ Draw draw(const DrawRow& d) {
     total += static_cast<double>(sum);
   }
   int64_t token = d.count - 1;
-  if (d.greedy) {
+  if (d.given >= 0) {
+    token = d.given;
+  } else if (d.greedy) {
     for (token = 0; token < d.count - 1 && d.logits[token] != highest; ++token) {
     }
   } else {

@@ -49,6 +49,10 @@ class ForestBuilder {
 /// The distinct members of some lists of rows (each int64), in order.
 Tensor distinct_rows(const std::vector<Tensor>& lists);
 
+/// The forest with `rows` rows more behind it: a tree of its own, token 0 at position 0, that no other row
+/// sees.
+Forest with_padding(const Forest& forest, int64_t rows);
+
 /// All pieces of a forest, by query range: the causal one first, then the ancestors from the nearest on.
 std::vector<AttentionPiece> attention_pieces(const std::vector<Segment>& segments);
 

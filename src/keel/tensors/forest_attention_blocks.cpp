@@ -11,6 +11,7 @@ namespace keel {
 namespace {
 
 constexpr int64_t kBlock = kAttentionBlock;
+constexpr float kLn2 = 0.69314718F;
 
 int64_t rounded_up(int64_t value, int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
@@ -193,7 +194,7 @@ struct ForwardWork : Work<T> {
       const float sum = b.sum[static_cast<size_t>(r)];
       kernels<T>().scale({b.sums.data() + r * this->width(), 1 / sum,
                           bits(out + (row + r) * s.out_stride + head * s.head_size), s.head_size});
-      lse[(row + r) * s.heads + head] = b.highest[static_cast<size_t>(r)] + std::log(sum);
+      lse[(row + r) * s.heads + head] = b.highest[static_cast<size_t>(r)] * kLn2 + std::log(sum);
     }
   }
 };

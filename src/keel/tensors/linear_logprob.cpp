@@ -1,11 +1,14 @@
 #include "keel/tensors/linear_logprob.h"
 
+#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/mm.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
 
+#include "keel/base/products.h"
+#include "keel/tensors/block_product.h"
 #include "keel/tensors/checks.h"
 #include "keel/tensors/linear_logprob_blocks.h"
 
@@ -88,37 +91,44 @@ struct LinearLogProb : Function<LinearLogProb> {
   }
 };
 
+template <class T>
+int64_t lacking(int64_t rows) {
+  return rows_lacking(rows, kPair<T> == 2 ? Precision::bfloat16 : Precision::float32);
+}
+
 // The gradient with respect to hidden and weight of some chunks, summed.
 template <class T>
 struct HeadGradients {
-  Tensor hidden, weight;    // as the inputs, in T
+  Tensor hidden, weight;    // as the inputs, in T; behind the last row what it lacks
   Tensor dhidden, dweight;  // float32
 
   HeadGradients(const Tensor& h, const Tensor& w)
-      : hidden(h),
+      : hidden(at::constant_pad_nd(h, {0, 0, 0, lacking<T>(h.size(0))})),
         weight(w),
         dhidden(at::empty(h.sizes(), h.options().dtype(at::kFloat))),
         dweight(at::zeros(w.sizes(), w.options().dtype(at::kFloat))) {}
-  void add(int64_t begin, const Tensor& dlogits) {
-    const int64_t rows = dlogits.size(0);
-    dhidden.narrow(0, begin, rows).copy_(at::mm(dlogits, weight));
+  // dlogits: of `rows` rows from `begin` on, and room for what they lack.
+  void add(int64_t begin, int64_t rows, const Tensor& buffer) {
+    const Tensor dlogits = buffer.narrow(0, 0, rows + lacking<T>(rows));
+    dlogits.narrow(0, rows, lacking<T>(rows)).zero_();
+    dhidden.narrow(0, begin, rows).copy_(at::mm(dlogits, weight).narrow(0, 0, rows));
     if (dlogits.scalar_type() == at::kFloat)
-      dweight.addmm_(dlogits.t(), hidden.narrow(0, begin, rows));
+      dweight.addmm_(dlogits.t(), hidden.narrow(0, begin, dlogits.size(0)));
     else
-      dweight += at::mm(dlogits.t(), hidden.narrow(0, begin, rows));
+      dweight += at::mm(dlogits.t(), hidden.narrow(0, begin, dlogits.size(0)));
   }
 };
 
-// Calls work(first row, its rows, dlogits of T) chunk by chunk; dlogits is one buffer.
+// Calls work(first row, its rows, dlogits of T) chunk by chunk; dlogits is one buffer, and no chunk but the
+// last lacks rows.
 template <class T, class Work>
 void for_each_chunk(int64_t scored, int64_t vocabulary, int64_t chunk_elements, const Tensor& like,
                     const Work& work) {
-  const int64_t chunk = std::min(scored, rows_in_chunk(vocabulary, chunk_elements));
+  int64_t chunk = std::min(scored, rows_in_chunk(vocabulary, chunk_elements));
+  chunk += lacking<T>(chunk);
   const Tensor dlogits = at::empty({chunk, vocabulary}, like.options());
-  for (int64_t begin = 0; begin < scored; begin += chunk) {
-    const int64_t rows = std::min(chunk, scored - begin);
-    work(begin, rows, dlogits.narrow(0, 0, rows));
-  }
+  for (int64_t begin = 0; begin < scored; begin += chunk)
+    work(begin, std::min(chunk, scored - begin), dlogits);
 }
 
 struct BlockLogProb : Function<BlockLogProb> {
@@ -146,7 +156,7 @@ struct BlockLogProb : Function<BlockLogProb> {
                             h.const_data_ptr<T>() + begin * width, ids.const_data_ptr<int64_t>() + begin,
                             rows, at_row(dlogp, begin), at_row(logp, begin), at_row(entropy, begin),
                             at_row(lse, begin), dlogits.data_ptr<T>());
-                        gradients.add(begin, dlogits);
+                        gradients.add(begin, rows, dlogits);
                       });
     context->saved_data["expected"] = std::vector<Tensor>{dlogp, gradients.dhidden, gradients.dweight};
     return {logp, entropy};
@@ -168,7 +178,7 @@ struct BlockLogProb : Function<BlockLogProb> {
           blocks.backward(h.const_data_ptr<T>() + begin * width, ids.const_data_ptr<int64_t>() + begin, rows,
                           at_row(saved[3]), at_row(saved[4]), at_row(dlogp),
                           dentropy.defined() ? at_row(dentropy) : nullptr, dlogits.data_ptr<T>());
-          gradients.add(begin, dlogits);
+          gradients.add(begin, rows, dlogits);
         });
     return {gradients.dhidden, gradients.dweight};
   }
@@ -211,6 +221,12 @@ void check_arguments(const Tensor& hidden, const Tensor& weight, const Tensor& t
   check_shape("linear_logprob", "tokens", tokens, {hidden.size(0)});
 }
 
+void count(const Tensor& hidden, const Tensor& weight) {
+  const bool back = at::GradMode::is_enabled() && (hidden.requires_grad() || weight.requires_grad());
+  count_products((back ? 6.0 : 2.0) * static_cast<double>(hidden.numel()) *
+                 static_cast<double>(weight.size(0)));
+}
+
 }  // namespace
 
 LogProbs linear_logprob(const Tensor& hidden, const Tensor& weight, const Tensor& tokens,
@@ -219,6 +235,7 @@ LogProbs linear_logprob(const Tensor& hidden, const Tensor& weight, const Tensor
       hidden.size(0) == 0)
     return linear_logprob_plain(hidden, weight, tokens, options);
   check_arguments(hidden, weight, tokens);
+  count(hidden, weight);
   const auto result = BlockLogProb::apply(hidden, weight, tokens, options);
   return {result[0], result[1]};
 }
@@ -226,6 +243,7 @@ LogProbs linear_logprob(const Tensor& hidden, const Tensor& weight, const Tensor
 LogProbs linear_logprob_plain(const Tensor& hidden, const Tensor& weight, const Tensor& tokens,
                               const LogProbOptions& options) {
   check_arguments(hidden, weight, tokens);
+  count(hidden, weight);
   const bool narrow = options.precision == Precision::bfloat16 && hidden.scalar_type() == at::kFloat;
   const auto format = narrow ? at::kBFloat16 : hidden.scalar_type();
   const auto result = LinearLogProb::apply(hidden.to(format), weight.to(format), tokens, options.temperature,

@@ -16,7 +16,7 @@ struct LogProbOptions {
   double temperature = 1.0;
   Precision precision =
       Precision::float32;            // of the products; softmax and sums are float32 (float64 when hidden is)
-  int64_t chunk_elements = 1 << 21;  // bounds rows x vocabulary of one chunk
+  int64_t chunk_elements = 1 << 23;  // bounds rows x vocabulary of one chunk
   /// What the gradient of logp (S) will be, where it is known before, as in a next-token loss: then the
   /// forward pass makes the gradients with the logits it has. A gradient that turns out otherwise is computed
   /// as always.

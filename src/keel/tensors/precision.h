@@ -16,4 +16,8 @@ Precision choose_precision(const std::string& name, int64_t hidden);
 /// (float64 stays float64); the result has x's dtype. Differentiable.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Precision precision);
 
+/// How many rows of zeros a product lacks to a number of rows that comes again: oneDNN compiles a bfloat16
+/// product for every number that it meets, half a millisecond to one each time. 0 for float32.
+int64_t rows_lacking(int64_t rows, Precision precision);
+
 }  // namespace keel

@@ -59,11 +59,12 @@ struct GatedRow {
 };
 
 /// One block of scores on its way to probabilities: raises each row's highest score to this block's, rescales
-/// what was summed before, and adds this block's sum.
+/// what was summed before, and adds this block's sum. `highest` is an exponent of two, an integer
+/// (vectors.h).
 template <class T>
 struct SoftmaxBlock {
   const float* scores = nullptr;  // (rows, kAttentionBlock)
-  T* weights = nullptr;           // the same: exp(scale score − highest), zero where masked
+  T* weights = nullptr;           // the same: 2^(scale log2(e) score − highest), zero where masked
   float *out = nullptr, *highest = nullptr, *sum = nullptr;
   int64_t rows = 0, keys = 0, width = 0;
   bool diagonal = false, first = false;

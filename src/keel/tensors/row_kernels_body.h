@@ -94,19 +94,19 @@ void softmax_block(const SoftmaxBlock<T>& b) {
     const float* row = b.scores + r * kAttentionBlock;
     Vector x[kParts], peaks = all(kNever), sums = {};
     for (int i = 0; i < kParts; ++i) {
-      x[i] = cut(load(row + i * kLanes) * b.scale, i * kLanes, limit, kNever);
+      x[i] = cut(load(row + i * kLanes) * (b.scale * kLog2e), i * kLanes, limit, kNever);
       peaks = larger(peaks, x[i]);
     }
-    float highest = highest_of(peaks);
+    float highest = to_integer(highest_of(peaks));
     if (!b.first && b.highest[r] > highest) highest = b.highest[r];
     for (int i = 0; i < kParts; ++i) {
-      const Vector weight = cut(exponential(x[i] - highest), i * kLanes, limit, 0.0F);
+      const Vector weight = cut(power_of_two(x[i] - highest), i * kLanes, limit, 0.0F);
       sums += weight;
       store(b.weights + r * kAttentionBlock + i * kLanes, weight);
     }
     float sum = sum_of(sums);
     if (!b.first) {
-      const float factor = exponential(all(b.highest[r] - highest))[0];
+      const float factor = power_of_two(all(b.highest[r] - highest))[0];
       sum += b.sum[r] * factor;
       float* out = b.out + r * b.width;
       if (factor != 1.0F)

@@ -73,14 +73,22 @@ KEEL_KERNEL void store(uint16_t* to, Vector v) {
   __builtin_memcpy(to, &halves, sizeof halves);
 }
 
-// Rows are walked in whole vectors (All) and one part of a vector (First n), whose other lanes read as zero.
+// Rows are walked in whole vectors (All), half a one (Half: heads of 16 have no more) and one part of a
+// vector (First n); the other lanes read as zero.
 struct All {};
+struct Half {};
 struct First {
   int64_t count;
 };
 template <class T>
 KEEL_KERNEL Vector load(const T* from, All) {
   return load(from);
+}
+template <class T>
+KEEL_KERNEL Vector load(const T* from, Half) {
+  T lanes[kLanes] = {};
+  __builtin_memcpy(lanes, from, sizeof lanes / 2);
+  return load(lanes);
 }
 template <class T>
 KEEL_KERNEL Vector load(const T* from, First part) {
@@ -93,6 +101,12 @@ KEEL_KERNEL void store(T* to, Vector v, All) {
   store(to, v);
 }
 template <class T>
+KEEL_KERNEL void store(T* to, Vector v, Half) {
+  T lanes[kLanes];
+  store(lanes, v);
+  __builtin_memcpy(to, lanes, sizeof lanes / 2);
+}
+template <class T>
 KEEL_KERNEL void store(T* to, Vector v, First part) {
   T lanes[kLanes];
   store(lanes, v);
@@ -101,15 +115,23 @@ KEEL_KERNEL void store(T* to, Vector v, First part) {
 KEEL_KERNEL Vector kept(Vector v, All) {
   return v;
 }
+KEEL_KERNEL Vector kept(Vector v, Half) {
+  for (int i = kLanes / 2; i < kLanes; ++i) v[i] = 0;
+  return v;
+}
 KEEL_KERNEL Vector kept(Vector v, First part) {
   for (int64_t i = part.count; i < kLanes; ++i) v[i] = 0;
   return v;
 }
-// Calls f(first element, All or First) along a row.
+// Calls f(first element, All, Half or First) along a row.
 template <class F>
 KEEL_KERNEL void along(int64_t width, const F& f) {
   int64_t c = 0;
   for (; c + kLanes <= width; c += kLanes) f(c, All{});
+  if (c + kLanes / 2 <= width) {
+    f(c, Half{});
+    c += kLanes / 2;
+  }
   if (c < width) f(c, First{width - c});
 }
 
@@ -142,12 +164,12 @@ KEEL_KERNEL Vector cut(Vector v, int64_t begin, int64_t limit, float filler) {
   return lane < seen ? v : all(filler);
 }
 
-// As vector_exp of simd.h, on whole vectors.
-KEEL_KERNEL Vector exponential(Vector x) {
-  x = x < -87.0F ? all(-87.0F) : x;
-  x = x > 88.0F ? all(88.0F) : x;
-  const Vector shifted = x * 1.44269504F + 12582912.0F, n = shifted - 12582912.0F;
-  const Vector r = (x - n * 0.693359375F) - n * -2.12194440e-4F;
+constexpr float kIntegers =
+    12582912.0F;  // 1.5 · 2^23: what is added to it lands on an integer, in the low bits
+constexpr float kLog2e = 1.44269504F;
+
+// 2^n e^r, for n = shifted − kIntegers and |r| <= ln 2 / 2 (Cephes' expf; Moshier 1989).
+KEEL_KERNEL Vector scaled_exponential(Vector shifted, Vector r) {
   Vector p = all(1.9875691500e-4F);
   p = p * r + 1.3981999507e-3F;
   p = p * r + 8.3334519073e-3F;
@@ -156,6 +178,27 @@ KEEL_KERNEL Vector exponential(Vector x) {
   p = p * r + 5.0000001201e-1F;
   const Words exponent = ((Words)shifted - 0x4B400000U + 127U) << 23;
   return (p * r * r + r + 1.0F) * (Vector)exponent;
+}
+
+// As vector_exp of simd.h, on whole vectors.
+KEEL_KERNEL Vector exponential(Vector x) {
+  x = x < -87.0F ? all(-87.0F) : x;
+  x = x > 88.0F ? all(88.0F) : x;
+  const Vector shifted = x * kLog2e + kIntegers, n = shifted - kIntegers;
+  return scaled_exponential(shifted, (x - n * 0.693359375F) - n * -2.12194440e-4F);
+}
+// 2^x between -126 and 127, and the value at the nearer end beyond. Softmax is taken to the base of two, and
+// its largest exponent rounded to an integer: by blocks of keys or all at once, each weight has then the same
+// digits, and bfloat16 rounds it alike. With e^(x - highest) the sampler and the trainer round differently
+// and lie a hundred times further apart.
+KEEL_KERNEL Vector power_of_two(Vector x) {
+  x = x < -126.0F ? all(-126.0F) : x;
+  x = x > 127.0F ? all(127.0F) : x;
+  const Vector shifted = x + kIntegers, n = shifted - kIntegers;
+  return scaled_exponential(shifted, (x - n) * 0.69314718F);
+}
+KEEL_KERNEL float to_integer(float x) {
+  return (x + kIntegers) - kIntegers;
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "keel/rollout/exact_logp.h"
+
 namespace keel {
 namespace {
 
@@ -21,18 +23,25 @@ struct Readings {
   Tensor logp_reference;  // (N), when a reference plays
 };
 
+LogProbs read_tokens(const Role& role, const Tensor& hidden, const EpisodeBatch& batch, double temperature) {
+  LogProbs read = language_logprobs(role, hidden, batch.from, batch.tokens, temperature);
+  if (role.exact != nullptr)
+    read.logp =
+        with_values(read.logp, exact_logp(*role.exact, batch.forest, batch.from, batch.tokens, temperature));
+  return read;
+}
+
 Readings read_models(const Players& players, const EpisodeBatch& batch, double temperature,
                      bool with_reference) {
   std::vector<Role> roles = {players.policy, players.value};
   if (with_reference) roles.push_back(players.reference);
   const std::vector<Tensor> hidden =
       forward(batch.forest, roles, distinct_rows({batch.from, batch.state_rows}));
-  const LogProbs policy = language_logprobs(players.policy, hidden[0], batch.from, batch.tokens, temperature);
+  const LogProbs policy = read_tokens(players.policy, hidden[0], batch, temperature);
   Readings readings{
       policy.logp, policy.entropy, scalar_values(players.value, hidden[1], batch.state_rows), {}};
   if (with_reference)
-    readings.logp_reference =
-        language_logprobs(players.reference, hidden[2], batch.from, batch.tokens, temperature).logp;
+    readings.logp_reference = read_tokens(players.reference, hidden[2], batch, temperature).logp;
   return readings;
 }
 

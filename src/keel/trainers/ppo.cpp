@@ -26,14 +26,16 @@ struct Cast {
   Model value;  // on a shared trunk its decoder's tensors are the policy's
   RewardModel judge;
   std::optional<Tokenizer> tokenizer;
-  bool shared_trunk;
+  bool shared_trunk, exact;
 
   // On a shared trunk the value reads the policy's own pass.
   Players players() const {
     const Role value_role = shared_trunk
                                 ? Role{&policy.decoder, &value.head, policy.precision, policy.recompute}
                                 : role_of(value);
-    return {role_of(policy), value_role, role_of(reference)};
+    Players players{role_of(policy), value_role, role_of(reference)};
+    if (exact) players.policy.exact = &policy, players.reference.exact = &reference;
+    return players;
   }
   std::vector<Parameter> value_parameters() const {
     return shared_trunk ? std::vector<Parameter>{{"head.weight", value.head.weight}} : value.parameters();
@@ -73,8 +75,8 @@ Cast make_cast(const PpoOptions& o) {
   set_trainable(policy, true);
   set_trainable(value, true);
   policy.recompute = value.recompute = o.recompute;
-  return {std::move(policy), std::move(reference),    std::move(value),
-          std::move(judge),  load_tokenizer(o.model), o.shared_trunk};
+  return {std::move(policy),       std::move(reference), std::move(value), std::move(judge),
+          load_tokenizer(o.model), o.shared_trunk,       o.exact};
 }
 
 UpdateOptions update_options(const PpoOptions& o) {
@@ -128,14 +130,16 @@ struct Rollouts {
   std::vector<double> sampler_logps;  // by token, for the drift
 };
 
-Rollouts roll_out(const PpoOptions& o, Cast& cast, const std::vector<const Example*>& prompts, int64_t step) {
+Rollouts roll_out(const PpoOptions& o, Cast& cast, const std::vector<const Example*>& prompts, int64_t step,
+                  PhaseTimes& times) {
   const std::vector<Request> requests = make_requests(o, cast, prompts, step);
-  const auto completions =
-      generate(cast.policy, requests, {}, [](int64_t, int64_t) { throw_if_interrupted(); });
+  const auto completions = times.measure("rollout", [&] {
+    return generate(cast.policy, requests, {}, [](int64_t, int64_t) { throw_if_interrupted(); });
+  });
   Rollouts rollouts;
   rollouts.samples = scored_samples(requests, completions, cast.tokenizer ? &*cast.tokenizer : nullptr);
   std::vector<Score> scores(rollouts.samples.size());
-  cast.judge.score(rollouts.samples, scores);
+  times.measure("score", [&] { cast.judge.score(rollouts.samples, scores); });
   size_t index = 0;
   for (size_t i = 0; i < requests.size(); ++i)
     for (const Completion& completion : completions[i]) {
@@ -161,10 +165,14 @@ std::vector<double> sequence_sums(const Tensor& values, const std::vector<int64_
   return sums;
 }
 
-// How far the sampler's log-probabilities lie from the trainer's: mean and 99.9th percentile of |difference|.
+// How far the sampler's log-probabilities, in the trainer's format, lie from the trainer's: the mean
+// difference (its bias), and mean, 99.9th percentile and largest of |difference|.
 void add_drift(Json& row, const Tensor& logp, const std::vector<double>& sampler) {
-  Tensor difference = (logp.to(at::kDouble) - at::tensor(sampler, at::kDouble)).abs();
+  const Tensor sampled = at::tensor(sampler, at::kDouble).to(logp.scalar_type()).to(at::kDouble);
+  const Tensor bias = logp.to(at::kDouble) - sampled, difference = bias.abs();
+  row["drift_bias"] = bias.mean().item().toDouble();
   row["drift_mean"] = difference.mean().item().toDouble();
+  row["drift_max"] = difference.max().item().toDouble();
   row["drift_p999"] =
       std::get<0>(
           difference.sort())[static_cast<int64_t>(0.999 * static_cast<double>(difference.numel() - 1))]
@@ -280,6 +288,9 @@ void PpoOptions::visit(OptionVisitor& v) {
   v(&value_learning_rate, "value_learning_rate", "Of the value's own optimizer; 0: as the policy's.",
     at_least(0));
   v(&value_max_grad_norm, "value_max_grad_norm", "Clip the value's gradients; 0: never.", at_least(0));
+  v(&exact, "exact",
+    "Score with the sampler's own kernels, whose rows do not depend on their batch: sampler, trainer and "
+    "reference agree to the bit where their weights do. Slower.");
   v(&log_samples, "log_samples", "Responses of each step kept in samples.jsonl.", at_least(0));
 }
 
@@ -328,10 +339,12 @@ void train_ppo(PpoOptions& options) {
   for (int64_t step = run.first_step(); step < steps; ++step) {
     // 2. Rollout and score.
     const Rollouts rollouts = run.saving_if_stopped(
-        step, [&] { return roll_out(options, cast, pick(prompts, order.batch(step)), step); });
+        step, [&] { return roll_out(options, cast, pick(prompts, order.batch(step)), step, run.times()); });
     // 3. Experience: log-probabilities, values, KL, advantages.
     const Players players = cast.players();
-    const Experience experience = make_experience(players, rollouts.episodes, controller.coefficient, update);
+    const Experience experience = run.times().measure("experience", [&] {
+      return make_experience(players, rollouts.episodes, controller.coefficient, update);
+    });
     // 4. Epochs of mini-batch updates.
     const auto episodes = static_cast<int64_t>(experience.episodes.size());
     const auto shuffled = [&](int64_t epoch) {
@@ -342,9 +355,11 @@ void train_ppo(PpoOptions& options) {
       return indices;
     };
     const double multiplier = schedule.multiplier(step);
-    const UpdateReport report =
-        update_policy(players, experience, shuffled, policy_optimizer, options.learning_rate * multiplier,
-                      value_optimizer, value_rate * multiplier, update);
+    const UpdateReport report = run.times().measure("update", [&] {
+      return update_policy(players, experience, shuffled, policy_optimizer,
+                           options.learning_rate * multiplier, value_optimizer, value_rate * multiplier,
+                           update);
+    });
     // 5. Log, steer the coefficient.
     last = metrics_of(rollouts, experience, report, controller);
     last["learning_rate"] = options.learning_rate * multiplier;

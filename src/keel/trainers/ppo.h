@@ -21,6 +21,7 @@ struct PpoOptions : TrainingOptions {
   double missing_eos_penalty = 0.0;
   double reward_scale = 1.0, value_learning_rate = 0, value_max_grad_norm = 1.0;
   int64_t log_samples = 1;
+  bool exact = false;
 
   PpoOptions();
   void visit(OptionVisitor& visitor) override;

@@ -33,18 +33,22 @@ void train_supervised(const SupervisedTask& task, SupervisedOptions& options) {
   for (int64_t step = run.first_step(); step < steps; ++step) {
     const Dropout dropout{options.dropout, seed, static_cast<uint32_t>(step), {}};
     optimizer.zero_grad();
-    const BatchResult result = task.learn(order.batch(step), options.dropout > 0 ? &dropout : nullptr);
-    const double norm = optimizer.clip(options.max_grad_norm);
+    const BatchResult result = run.times().measure(
+        "gradient", [&] { return task.learn(order.batch(step), options.dropout > 0 ? &dropout : nullptr); });
     const double rate = options.learning_rate * schedule.multiplier(step);
-    optimizer.step(rate);
-    average.add();
+    const double norm = run.times().measure("optimizer", [&] {
+      const double before_clipping = optimizer.clip(options.max_grad_norm);
+      optimizer.step(rate);
+      average.add();
+      return before_clipping;
+    });
     last = {{"loss", result.loss}};
     last.update(result.metrics);
     last["gradient_norm"] = norm;
     last["learning_rate"] = rate;
     if (task.evaluate && options.evaluates_after(step + 1, steps)) {
       average.exchange();
-      const Evaluation evaluation = task.evaluate();
+      const Evaluation evaluation = run.times().measure("evaluation", task.evaluate);
       last.update(evaluation.metrics);
       if (options.select != "last") selection.offer(evaluation.score, step + 1, *task.model);
       average.exchange();

@@ -6,8 +6,10 @@
 #include <cmath>
 
 #include "keel/base/error.h"
+#include "keel/base/products.h"
 #include "keel/base/version.h"
 #include "keel/models/model_folder.h"
+#include "keel/tensors/matrix_rate.h"
 
 namespace keel {
 namespace {
@@ -32,6 +34,18 @@ void check_finite(const Json& metrics, int64_t step, const std::string& stage) {
         !std::isfinite(value.get<double>()))
       throw Error(stage, "expected a finite " + name + " in step " + std::to_string(step) +
                              ", got NaN or infinity: use a lower --learning-rate");
+}
+
+std::string percent(double share) {
+  return std::to_string(std::lround(100 * share)) + " %";
+}
+
+// "rollout 31 %, update 60 %"
+std::string phases_text(const PhaseTimes& times, double seconds) {
+  std::string text;
+  for (const PhaseTimes::Phase& phase : times.phases())
+    text += (text.empty() ? "" : ", ") + phase.name + " " + percent(phase.seconds / seconds);
+  return text;
 }
 
 std::string model_card(const std::string& stage, const Json& summary) {
@@ -94,7 +108,10 @@ TrainingRun::TrainingRun(const std::string& stage, TrainingOptions& options,
       save_every_(options.save_every) {
   if (folder_.finished()) return;
   resume(folder_.latest_checkpoint().value_or(0));
+  matrix_rate_ = matrix_rate(models_.front().model->precision);
   progress_.emplace(stage, "step", total_steps, first_step_);
+  progress_->compare_with(matrix_rate_);
+  products_before_ = products_counted();
   step_began_ = std::chrono::steady_clock::now();
 }
 
@@ -121,17 +138,26 @@ void TrainingRun::write(const fs::path& folder) {
   }
 }
 
+Json TrainingRun::timing(double seconds, int64_t tokens) const {
+  Json row = {{"tokens_per_second", static_cast<double>(tokens) / seconds},
+              {"matrix_rate_share", (products_counted() - products_before_) / seconds / matrix_rate_}};
+  for (const PhaseTimes::Phase& phase : times_.phases()) row[phase.name] = phase.seconds / seconds;
+  return row;
+}
+
 void TrainingRun::end_step(int64_t step, int64_t tokens, Json metrics, std::string_view note) {
   const auto now = std::chrono::steady_clock::now();
   const double seconds = std::chrono::duration<double>(now - step_began_).count();
   step_began_ = now;
   check_finite(metrics, step + 1, stage_);
-  Json row = {{"seconds", seconds}, {"tokens", tokens}};
+  Json row = {{"seconds", seconds}, {"tokens", tokens}, {"timing", timing(seconds, tokens)}};
   row.update(metrics);
   folder_.log(step + 1, row);
   tokens_ += tokens;
   progress_->count_tokens(tokens_);
-  progress_->update(step + 1, note);
+  progress_->update(step + 1, phases_text(times_, seconds) + "  " + std::string(note));
+  times_.clear();
+  products_before_ = products_counted();
   const bool last = step + 1 >= total_steps_, due = save_every_ > 0 && (step + 1) % save_every_ == 0;
   if (last || (!due && !interrupt_requested())) return;
   save(step + 1);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "keel/base/interrupt.h"
+#include "keel/base/phase_times.h"
 #include "keel/base/progress.h"
 #include "keel/models/model.h"
 #include "keel/runs/run_folder.h"
@@ -43,6 +44,8 @@ class TrainingRun {
 
   /// Logs a finished step (as step + 1), shows progress, and writes a checkpoint when one is due or a stop
   /// was asked for. `tokens` is what the step processed. Throws Interrupted after the checkpoint of a stop.
+  /// A row's `seconds` and `timing` (tokens a second, share of the matrix rate, share of each phase) are all
+  /// that differs between two runs of one command.
   void end_step(int64_t step, int64_t tokens, Json metrics, std::string_view note);
   /// Does the part of a step that changes no state yet; a stop in it saves the `step` steps that are done.
   template <class Work>
@@ -54,6 +57,8 @@ class TrainingRun {
       throw;
     }
   }
+  /// Where the time of the step goes; end_step logs each phase's share and begins anew.
+  PhaseTimes& times() { return times_; }
   /// An extra row for this step in samples.jsonl.
   void sample(int64_t step, Json row) { folder_.sample(step + 1, std::move(row)); }
   /// Writes final/ with a model card made from `summary`.
@@ -64,6 +69,7 @@ class TrainingRun {
   void resume(int64_t step);
   void save(int64_t steps_done);
   void write(const std::filesystem::path& folder);
+  Json timing(double seconds, int64_t tokens) const;
 
   std::string stage_;
   RunFolder folder_;
@@ -72,6 +78,9 @@ class TrainingRun {
   int64_t total_steps_, save_every_, first_step_ = 0, tokens_ = 0;  // tokens: since this program began
   std::optional<Progress> progress_;
   std::chrono::steady_clock::time_point step_began_;
+  PhaseTimes times_;
+  double matrix_rate_ = 0,
+         products_before_ = 0;  // operations a second; products_counted() when the step began
 };
 
 /// Program version, libtorch, instruction set and threads: what equal bits depend on.

@@ -1,0 +1,45 @@
+#include "keel/base/phase_times.h"
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+#include <thread>
+
+#include "keel/base/products.h"
+
+namespace keel {
+namespace {
+
+void rest() {
+  std::this_thread::sleep_for(std::chrono::milliseconds(2));
+}
+
+TEST(PhaseTimes, AddsUpByNameInTheOrderOfTheFirstMeeting) {
+  PhaseTimes times;
+  times.measure("rollout", rest);
+  EXPECT_EQ(times.measure("update", [] { return 7; }), 7);
+  const double once = times.phases().front().seconds;
+  times.measure("rollout", rest);
+  ASSERT_EQ(times.phases().size(), 2U);
+  EXPECT_EQ(times.phases()[0].name, "rollout");
+  EXPECT_GE(times.phases()[0].seconds, once + 0.002);
+  times.clear();
+  EXPECT_TRUE(times.phases().empty());
+}
+
+TEST(PhaseTimes, CountsWorkThatThrows) {
+  PhaseTimes times;
+  EXPECT_THROW(times.measure("score", [] { throw std::runtime_error("stop"); }), std::runtime_error);
+  EXPECT_EQ(times.phases().size(), 1U);
+}
+
+TEST(Products, AreCountedByAllThreads) {
+  const double before = products_counted();
+  std::thread other([] { count_products(3e9); });
+  count_products(1e9);
+  other.join();
+  EXPECT_EQ(products_counted() - before, 4e9);
+}
+
+}  // namespace
+}  // namespace keel
