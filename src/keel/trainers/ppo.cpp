@@ -77,7 +77,7 @@ Cast make_cast(const PpoOptions& o) {
           std::move(judge),  load_tokenizer(o.model), o.shared_trunk};
 }
 
-UpdateOptions update_options(const PpoOptions& o) {
+UpdateOptions update_options(const PpoOptions& o, int64_t width) {
   UpdateOptions u;
   u.temperature = o.temperature;
   u.gamma = o.gamma;
@@ -93,7 +93,7 @@ UpdateOptions update_options(const PpoOptions& o) {
   u.response_length = o.response_length;
   u.epochs = o.ppo_epochs;
   u.mini_batches = o.mini_batches;
-  u.micro_batch_size = o.micro_batch_size;
+  u.limits = o.micro_batch_limits(width);
   u.max_grad_norm = o.max_grad_norm;
   u.value_max_grad_norm = o.value_max_grad_norm;
   return u;
@@ -312,7 +312,7 @@ void train_ppo(PpoOptions& options) {
   AdamW policy_optimizer(cast.policy.parameters(), options.adamw()),
       value_optimizer(cast.value_parameters(), options.adamw());
   KlController controller{options.kl_coef, options.kl_target, options.kl_horizon};
-  const UpdateOptions update = update_options(options);
+  const UpdateOptions update = update_options(options, cast.policy.config().hidden);
   const auto visit = [&](Archive& archive) {
     policy_optimizer.visit(archive, "policy.");
     value_optimizer.visit(archive, "value.");

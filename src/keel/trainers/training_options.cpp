@@ -14,7 +14,11 @@ void TrainingOptions::visit(OptionVisitor& v) {
   v(&epochs, "epochs", "Passes over the data, when --steps is 0.", at_least(1));
   v(&batch_size, "batch_size", "Rows (for ppo: prompts) of one step.", at_least(1));
   v(&micro_batch_size, "micro_batch_size",
-    "Rows computed at once; changes nothing but memory. 0: the whole batch.", at_least(0));
+    "Most rows computed at once; changes nothing but memory. 0: no bound.", at_least(0));
+  v(&micro_batch_tokens, "micro_batch_tokens",
+    "Most tokens computed at once, a shared prompt counted once (a longer row is alone); changes nothing but "
+    "memory. 0: no bound.",
+    at_least(0));
   v(&recompute, "recompute",
     "Keep each block's input alone and compute the block again on the way back: less memory, a third more "
     "time.");
