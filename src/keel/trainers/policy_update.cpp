@@ -52,7 +52,39 @@ std::vector<std::vector<int64_t>> pieces_of(const std::vector<Episode>& episodes
   return pieces;
 }
 
-// Reads `values` into their rows of a tensor of `size` rows, made when its first values come.
+// An epoch's order in `parts` equal parts. Neighbours in the data share their prompts: inside a mini-batch
+// the data's order is as good as any.
+std::vector<std::vector<int64_t>> equal_parts(const std::vector<int64_t>& order, int64_t parts) {
+  std::vector<std::vector<int64_t>> result;
+  const auto count = std::ssize(order);
+  for (int64_t m = 0; m < parts; ++m) {
+    result.emplace_back(order.begin() + m * count / parts, order.begin() + (m + 1) * count / parts);
+    std::sort(result.back().begin(), result.back().end());
+  }
+  return result;
+}
+
+// The mini-batches of an epoch. Equal parts: the last of a greedy filling could be one episode, whose step is
+// as long as any.
+std::vector<std::vector<int64_t>> mini_batches(const std::vector<Episode>& episodes,
+                                               const std::vector<int64_t>& order,
+                                               const UpdateOptions& options) {
+  if (options.tokens_per_mini_batch == 0) return equal_parts(order, options.mini_batches);
+  const auto tokens_of = [&](std::span<const int64_t> chosen) {
+    return forest_tokens(shapes_of(pointers(episodes, chosen)));
+  };
+  const auto too_large = [&](const std::vector<int64_t>& part) {
+    return tokens_of(part) > options.tokens_per_mini_batch;
+  };
+  const int64_t all = tokens_of(equal_parts(order, 1).front()), count = std::ssize(order);
+  int64_t parts = std::max(options.mini_batches, all / options.tokens_per_mini_batch);
+  for (parts = std::clamp<int64_t>(parts, 1, count);; ++parts) {
+    auto cut = equal_parts(order, parts);
+    if (parts == count || std::none_of(cut.begin(), cut.end(), too_large)) return cut;
+  }
+}
+
+// Puts `values` into their rows of a tensor of `size` rows, made when its first values come.
 void place(Tensor& whole, int64_t size, const Tensor& rows, const Tensor& values) {
   if (!whole.defined()) whole = at::empty({size}, values.options());
   whole.index_copy_(0, rows, values);
@@ -182,14 +214,9 @@ UpdateReport update_policy(const Players& players, const Experience& experience,
                            double value_rate, const UpdateOptions& options) {
   UpdateReport report;
   report.logp_change.resize(experience.episodes.size());
-  const auto count = static_cast<int64_t>(experience.episodes.size());
-  for (int64_t epoch = 0; epoch < options.epochs; ++epoch) {
-    const std::vector<int64_t> shuffled = order(epoch);
-    for (int64_t m = 0; m < options.mini_batches; ++m) {
-      // Neighbours in the data share their prompts: inside a mini-batch the data's order is as good as any.
-      std::vector<int64_t> chosen(shuffled.begin() + m * count / options.mini_batches,
-                                  shuffled.begin() + (m + 1) * count / options.mini_batches);
-      std::sort(chosen.begin(), chosen.end());
+  int64_t updates = 0;
+  for (int64_t epoch = 0; epoch < options.epochs; ++epoch)
+    for (const auto& chosen : mini_batches(experience.episodes, order(epoch), options)) {
       const MiniBatch whole{size_of(experience.offsets, chosen), size_of(experience.state_offsets, chosen)};
       policy_optimizer.zero_grad();
       value_optimizer.zero_grad();
@@ -199,9 +226,9 @@ UpdateReport update_policy(const Players& players, const Experience& experience,
       report.value_gradient_norm += value_optimizer.clip(options.value_max_grad_norm);
       policy_optimizer.step(policy_rate);
       value_optimizer.step(value_rate);
+      ++updates;
     }
-  }
-  divide(report, static_cast<double>(options.epochs * options.mini_batches));
+  divide(report, static_cast<double>(updates));
   return report;
 }
 

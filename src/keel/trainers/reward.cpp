@@ -145,12 +145,11 @@ struct Validation {
   int64_t right = 0, judged = 0;
 };
 
-Validation validate(const RewardTask& task, const ExampleSet& set, int64_t rows) {
+Validation validate(const RewardTask& task, const ExampleSet& set, BatchBounds bounds) {
   at::NoGradGuard no_grad;
   Validation result;
   int64_t count = 0;
-  const auto size = static_cast<int64_t>(set.examples.size());
-  const DataOrder order(size, rows, 0, false, size);
+  const DataOrder order(set.row_tokens(), bounds, 0, false, std::ssize(set.examples));
   for (int64_t step = 0;; ++step) {
     const auto batch = pick(set, order.batch(step));
     if (batch.empty()) break;
@@ -267,7 +266,7 @@ void train_reward(RewardOptions& options) {
   ExampleSet validation;
   SupervisedTask task{"reward",
                       &reward.model,
-                      std::ssize(data.examples),
+                      data.row_tokens(),
                       {options.model, options.data, options.validation, options.center_on}};
   RecentOrder recent;
   task.learn = [&](const std::vector<int64_t>& rows, const Dropout* dropout) {
@@ -278,7 +277,7 @@ void train_reward(RewardOptions& options) {
   if (!options.validation.empty()) {
     validation = open_judged(options.validation, reward, options.max_length);
     task.evaluate = [&] {
-      const Validation measured = validate(reward, validation, options.batch_size);
+      const Validation measured = validate(reward, validation, options.batch_bounds());
       return Evaluation{measured.loss, validation_row(measured)};
     };
   }
