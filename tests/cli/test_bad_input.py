@@ -343,6 +343,7 @@ def test_a_gzip_file_cut_between_two_rows_is_not_half_the_data(refused, tmp_path
         (["--tokens-per-batch", "-1"], ["--tokens-per-batch]", "-1"]),
         (["--tokens-per-batch", "many"], ["--tokens-per-batch]", '"many"']),
         (["--micro-batch-tokens", "-5"], ["--micro-batch-tokens]", "-5"]),
+        (["--moments", "float16"], ["--moments]", "bfloat16", "float16"]),
         (["--schedule", "cosin"], ["--schedule]", "cosine?"]),
         (["--shuffle=maybe"], ["--shuffle]", "maybe"]),
         (["--max-length", "65"], ["--max-length]", "64"]),

@@ -91,7 +91,7 @@ class DataOrder {
   int64_t row_at(int64_t position) const;
 
   int64_t size_;
-  std::vector<int64_t> row_tokens_;  // empty without a bound of tokens
+  std::vector<int64_t> row_tokens_;  // read with a bound of tokens alone
   BatchBounds bounds_;
   uint64_t seed_;
   bool shuffle_;

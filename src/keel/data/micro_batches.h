@@ -1,12 +1,13 @@
-// A batch cut into micro-batches: what is computed at once, within bounds of rows and tokens, and equal in cost.
+// A batch cut into micro-batches: what is computed at once, within bounds of rows and tokens, balanced by
+// cost.
 //
 // Cost is counted in tokens. A decoder of width H has about 12 H² weights a layer, so a token costs 24 H²
 // operations; attention costs 4 H for each pair of a query and a key that it sees, forward as backward in the
 // same ratio. So a pair costs 1 / (6 H) tokens. The head is left out: it reads scored rows alone.
 //
-// Filling: longest processing time first (Graham 1969, "Bounds on multiprocessing timing anomalies"): units by
-// falling cost, each into the cheapest micro-batch that has room. Losses weigh their elements by the counts of
-// the whole batch, so a cut changes no result beyond the rounding of its sums.
+// Filling: longest processing time first (Graham 1969, "Bounds on multiprocessing timing anomalies"): units
+// by falling cost, each into the cheapest micro-batch that has room. Losses weigh their elements by the
+// counts of the whole batch, so a cut changes no result beyond the rounding of its sums.
 #pragma once
 
 #include <cstdint>

@@ -315,7 +315,7 @@ void train_ppo(PpoOptions& options) {
   const double value_rate =
       options.value_learning_rate > 0 ? options.value_learning_rate : options.learning_rate;
   AdamW policy_optimizer(cast.policy.parameters(), options.adamw()),
-      value_optimizer(cast.value_parameters(), options.adamw());
+      value_optimizer(cast.value_parameters(), options.adamw(1));
   KlController controller{options.kl_coef, options.kl_target, options.kl_horizon};
   const UpdateOptions update = update_options(options, cast.policy.config().hidden);
   const auto visit = [&](Archive& archive) {

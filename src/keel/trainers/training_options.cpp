@@ -40,6 +40,9 @@ void TrainingOptions::visit(OptionVisitor& v) {
   v(&beta1, "beta1", "AdamW's decay of the first moment.", within(0, 1));
   v(&beta2, "beta2", "AdamW's decay of the second moment.", within(0, 1));
   v(&epsilon, "epsilon", "AdamW's epsilon.", at_least(0));
+  v(&moments, "moments",
+    "Number format of AdamW's two moments; bfloat16, rounded stochastically, takes half the memory.",
+    one_of({"float32", "bfloat16"}));
   v(&max_grad_norm, "max_grad_norm", "Clip gradients to this global norm; 0: never.", at_least(0));
   v(&precision, "precision", "Number format of matrix products.", one_of({"auto", "float32", "bfloat16"}));
   v(&device, "device", "Where to compute.", one_of({"cpu"}));
@@ -51,6 +54,16 @@ void TrainingOptions::check() const {
   if (batch_size == 0 && tokens_per_batch == 0)
     throw UsageError("--batch-size", "expected at least 1, or 0 with --tokens-per-batch, got 0 without");
   if (beta1 >= 1 || beta2 >= 1) throw UsageError("--beta1, --beta2", "expected numbers below 1");
+}
+
+AdamWOptions TrainingOptions::adamw(uint32_t optimizer) const {
+  return {beta1,
+          beta2,
+          epsilon,
+          weight_decay,
+          moments == "bfloat16" ? Moments::bfloat16 : Moments::float32,
+          static_cast<uint64_t>(seed),
+          optimizer};
 }
 
 Schedule TrainingOptions::learning_schedule(int64_t total) const {

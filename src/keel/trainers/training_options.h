@@ -16,7 +16,7 @@ struct TrainingOptions : Options {
           micro_batch_tokens = 0, max_length = 0;
   double learning_rate = 1e-4, weight_decay = 0.0, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
   double max_grad_norm = 1.0, final_learning_rate = 0.0;
-  std::string schedule = "cosine", precision = "auto", device = "cpu";
+  std::string schedule = "cosine", precision = "auto", moments = "float32", device = "cpu";
   int64_t warmup_steps = 0, save_every = 100;
   bool shuffle = true, recompute = false;
   bool model_required = true;  // not an option: pretraining may start from nothing
@@ -24,7 +24,8 @@ struct TrainingOptions : Options {
   void visit(OptionVisitor& visitor) override;
   void check() const override;
 
-  AdamWOptions adamw() const { return {beta1, beta2, epsilon, weight_decay}; }
+  /// `optimizer`: see AdamWOptions.
+  AdamWOptions adamw(uint32_t optimizer = 0) const;
   BatchBounds batch_bounds() const { return {batch_size, tokens_per_batch}; }
   /// For a model of this width.
   MicroBatchLimits micro_batch_limits(int64_t width) const {

@@ -52,12 +52,10 @@ TEST(PolicyUpdate, EntropyBonusRaisesTheEntropy) {
 }
 
 // Neighbours that share prompts, of which some limits part one.
-const std::vector<Episode> kSharedEpisodes = {{{1, 5, 9}, {4, 7, 3, 2}, true, 1.5},
-                                              {{1, 5, 9}, {8, 2}, true, 0.2},
-                                              {{1, 5, 9}, {6, 6, 6, 6, 6}, false, -1},
-                                              {{1, 8}, {6, 2}, true, -0.5},
-                                              {{1, 4, 4, 4}, {9}, false, 0.3},
-                                              {{1, 4, 4, 4}, {9, 5, 7, 7, 2}, true, 0.8}};
+const std::vector<Episode> kSharedEpisodes = {
+    {{1, 5, 9}, {4, 7, 3, 2}, true, 1.5},    {{1, 5, 9}, {8, 2}, true, 0.2},
+    {{1, 5, 9}, {6, 6, 6, 6, 6}, false, -1}, {{1, 8}, {6, 2}, true, -0.5},
+    {{1, 4, 4, 4}, {9}, false, 0.3},         {{1, 4, 4, 4}, {9, 5, 7, 7, 2}, true, 0.8}};
 
 TEST(PolicyUpdate, MicroBatchesChangeNothing) {
   const std::array<MicroBatchLimits, 5> limits = {
