@@ -338,7 +338,12 @@ def test_a_gzip_file_cut_between_two_rows_is_not_half_the_data(refused, tmp_path
         (["--steps"], ["--steps"]),
         (["--learning-rate", "nan"], ["--learning-rate]"]),
         (["--learning-rate", "inf"], ["--learning-rate]"]),
-        (["--batch-size", "0"], ["--batch-size]", "1"]),
+        (["--batch-size", "0"], ["--batch-size]", "1", "--tokens-per-batch"]),
+        (["--batch-size", "-1"], ["--batch-size]", "-1"]),
+        (["--tokens-per-batch", "-1"], ["--tokens-per-batch]", "-1"]),
+        (["--tokens-per-batch", "many"], ["--tokens-per-batch]", '"many"']),
+        (["--micro-batch-tokens", "-5"], ["--micro-batch-tokens]", "-5"]),
+        (["--moments", "float16"], ["--moments]", "bfloat16", "float16"]),
         (["--schedule", "cosin"], ["--schedule]", "cosine?"]),
         (["--shuffle=maybe"], ["--shuffle]", "maybe"]),
         (["--max-length", "65"], ["--max-length]", "64"]),
@@ -374,6 +379,7 @@ def test_wrong_usage_is_refused(refused, words, names):
         ({"mini_batches": 100}, ["--mini-batches"]),
         ({"kl_estimator": "k4"}, ["--kl-estimator", "k1"]),
         ({"response_length": 0}, ["--response-length"]),
+        ({"batch_size": 0, "tokens_per_batch": 50}, ["--batch-size]", "prompt"]),
     ],
 )
 def test_ppo_refuses_what_it_cannot_do_right(refused, tmp_path, inputs, options, names):

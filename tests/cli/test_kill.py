@@ -31,10 +31,11 @@ pytestmark = needs_program
 
 KILLS = 4
 MAKERS = {"sft": demonstrations, "reward": rankings, "ppo": prompts}
-# Each draws on more than weights and moments: dropout keys, the best weights so far, an adaptive coefficient.
+# Each draws on more than weights and moments: dropout keys, the best weights so far, an adaptive coefficient,
+# where a step that is filled by tokens begins, how moments are rounded.
 STAGE_OPTIONS = {
-    "sft": {"steps": 40, "dropout": 0.1, "evaluate_every": 3, "select": "loss"},
-    "reward": {"steps": 40, "dropout": 0.1, "micro_batch_size": 2, "average_weights": 0.9},
+    "sft": {"steps": 40, "dropout": 0.1, "evaluate_every": 3, "select": "loss", "tokens_per_batch": 50},
+    "reward": {"steps": 40, "dropout": 0.1, "micro_batch_size": 2, "average_weights": 0.9, "moments": "bfloat16"},
     "ppo": {
         "steps": 24,
         "reward_model": MODELS / "llama_reward",
@@ -43,6 +44,8 @@ STAGE_OPTIONS = {
         "kl_target": 1.0,
         "kl_horizon": 50,
         "log_samples": 2,
+        "moments": "bfloat16",
+        "tokens_per_batch": 60,
     },
 }
 

@@ -19,6 +19,7 @@ enum class Stream : uint32_t {
   bootstrap = 7,
   selection = 8,
   permuted_labels = 9,
+  moments = 10,
 };
 
 /// The name of one draw.

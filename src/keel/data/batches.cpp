@@ -112,15 +112,4 @@ bool has_strict_pair(const Example& example) {
   return !ranked_pairs(example.ranks).better.empty();
 }
 
-std::vector<std::vector<const Example*>> micro_batches(const std::vector<const Example*>& batch,
-                                                       int64_t rows) {
-  if (rows <= 0) return {batch};
-  std::vector<std::vector<const Example*>> pieces;
-  for (size_t begin = 0; begin < batch.size(); begin += static_cast<size_t>(rows))
-    pieces.emplace_back(batch.begin() + static_cast<std::ptrdiff_t>(begin),
-                        batch.begin() + static_cast<std::ptrdiff_t>(
-                                            std::min(begin + static_cast<size_t>(rows), batch.size())));
-  return pieces;
-}
-
 }  // namespace keel

@@ -61,8 +61,4 @@ ComparisonBatch comparison_batch(std::span<const Example* const> examples, const
 
 bool has_strict_pair(const Example& example);
 
-/// Pieces of a batch of at most `rows` examples each (0: one piece).
-std::vector<std::vector<const Example*>> micro_batches(const std::vector<const Example*>& batch,
-                                                       int64_t rows);
-
 }  // namespace keel

@@ -108,6 +108,18 @@ int64_t Example::longest() const {
   return static_cast<int64_t>(prompt.size() + longest);
 }
 
+int64_t Example::tokens() const {
+  size_t tokens = prompt.size();
+  for (const auto& completion : completions) tokens += completion.size();
+  return static_cast<int64_t>(tokens);
+}
+
+std::vector<int64_t> ExampleSet::row_tokens() const {
+  std::vector<int64_t> tokens;
+  for (const Example& example : examples) tokens.push_back(example.tokens());
+  return tokens;
+}
+
 std::vector<int64_t> encode_prompt(const Passage& prompt, const Tokenizer* tokenizer, int64_t vocabulary,
                                    const std::string& where) {
   std::vector<int64_t> ids = prompt.has_ids ? prompt.ids : need(tokenizer, where).encode(prompt.text);
@@ -132,18 +144,47 @@ ExampleSet encode_rows(const RowFile& file, const Tokenizer* tokenizer, int64_t 
 }
 
 DataOrder::DataOrder(int64_t size, int64_t batch_size, uint64_t seed, bool shuffle, int64_t limit)
-    : size_(size), batch_size_(batch_size), seed_(seed), shuffle_(shuffle), limit_(limit) {}
+    : size_(size), bounds_{batch_size, 0}, seed_(seed), shuffle_(shuffle), limit_(limit) {}
+
+DataOrder::DataOrder(std::vector<int64_t> row_tokens, BatchBounds bounds, uint64_t seed, bool shuffle,
+                     int64_t limit)
+    : size_(std::ssize(row_tokens)),
+      row_tokens_(std::move(row_tokens)),
+      bounds_{bounds.rows > 0 ? bounds.rows : size_, bounds.tokens},
+      seed_(seed),
+      shuffle_(shuffle),
+      limit_(limit) {}
+
+int64_t DataOrder::row_at(int64_t position) const {
+  if (!shuffle_) return position % size_;
+  return KeyedPermutation(seed_, static_cast<uint32_t>(position / size_), size_)(position % size_);
+}
+
+int64_t DataOrder::first_position(int64_t step) const {
+  if (bounds_.tokens == 0) return step * bounds_.rows;
+  if (step < next_.step) next_ = {};
+  while (next_.step < step) batch(next_.step);
+  return next_.position;
+}
 
 std::vector<int64_t> DataOrder::batch(int64_t step) const {
-  std::vector<int64_t> indices;
-  for (int64_t i = 0; i < batch_size_; ++i) {
-    const int64_t position = step * batch_size_ + i, epoch = position / size_;
-    if (limit_ > 0 && position >= limit_) break;
-    indices.push_back(shuffle_
-                          ? KeyedPermutation(seed_, static_cast<uint32_t>(epoch), size_)(position % size_)
-                          : position % size_);
+  std::vector<int64_t> rows;
+  int64_t position = first_position(step), tokens = 0;
+  for (; std::ssize(rows) < bounds_.rows && (limit_ == 0 || position < limit_); ++position) {
+    const int64_t row = row_at(position);
+    if (bounds_.tokens > 0) tokens += row_tokens_[static_cast<size_t>(row)];
+    if (tokens > bounds_.tokens && !rows.empty()) break;
+    rows.push_back(row);
   }
-  return indices;
+  next_ = {step + 1, position};
+  return rows;
+}
+
+int64_t DataOrder::steps() const {
+  if (bounds_.tokens == 0) return (limit_ + bounds_.rows - 1) / bounds_.rows;
+  int64_t steps = 0;
+  while (!batch(steps).empty()) ++steps;
+  return steps;
 }
 
 }  // namespace keel

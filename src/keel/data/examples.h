@@ -24,6 +24,8 @@ struct Example {
   std::optional<bool> label = {};
 
   int64_t longest() const;
+  /// Of prompt and completions, the prompt once: what a forest holds of it.
+  int64_t tokens() const;
 };
 
 /// What happens to a row that is longer than max_length.
@@ -43,6 +45,9 @@ struct EncodeOptions {
 struct ExampleSet {
   std::vector<Example> examples;
   int64_t truncated = 0, dropped = 0;
+
+  /// Example::tokens of each.
+  std::vector<int64_t> row_tokens() const;
 };
 
 /// `tokenizer` may be null when every row carries ids.
@@ -57,18 +62,41 @@ std::vector<int64_t> encode_prompt(const Passage& prompt, const Tokenizer* token
 /// Errors: [where] a prompt of `size` tokens that leaves no room for one more in the context.
 void check_room(int64_t size, int64_t context, const std::string& where);
 
+/// What one step may hold. rows 0: as many as there are; tokens 0: no bound.
+struct BatchBounds {
+  int64_t rows = 0, tokens = 0;
+};
+
 /// Which examples a step sees: a keyed permutation of the data for each epoch, so a position is one integer
-/// and nothing needs saving. `positions` beyond epochs x size (when limited) are left out.
+/// and nothing needs saving. A step takes the next rows of that order until one more would pass a bound; a
+/// row of more tokens than the bound is a step of its own. Positions beyond `limit` (0: none) are left out.
+///
+/// With a bound of tokens a step's first position follows from the steps before it: they are walked over, in
+/// time that grows with the positions and without any memory. One thread at a time.
 class DataOrder {
  public:
   DataOrder(int64_t size, int64_t batch_size, uint64_t seed, bool shuffle, int64_t limit = 0);
+  DataOrder(std::vector<int64_t> row_tokens, BatchBounds bounds, uint64_t seed, bool shuffle,
+            int64_t limit = 0);
+  /// Rows of the step; none beyond the limit.
   std::vector<int64_t> batch(int64_t step) const;
+  /// Steps to the limit, which must be set.
+  int64_t steps() const;
 
  private:
-  int64_t size_, batch_size_;
+  struct Walk {
+    int64_t step = 0, position = 0;
+  };
+  int64_t first_position(int64_t step) const;
+  int64_t row_at(int64_t position) const;
+
+  int64_t size_;
+  std::vector<int64_t> row_tokens_;  // read with a bound of tokens alone
+  BatchBounds bounds_;
   uint64_t seed_;
   bool shuffle_;
   int64_t limit_;
+  mutable Walk next_;  // the step behind the last one that was asked for; found again when another is
 };
 
 }  // namespace keel

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "keel/base/error.h"
+#include "keel/base/random.h"
 #include "keel/tensors/row_kernels.h"
 
 namespace keel {
@@ -32,9 +34,15 @@ double sum_of_squares(const Tensor& x) {
 }  // namespace
 
 AdamW::AdamW(std::vector<Parameter> parameters, AdamWOptions options) : options_(options) {
-  for (Parameter& p : parameters)
-    slots_.push_back({p, at::zeros_like(p.value), at::zeros_like(p.value),
-                      at::zeros({}, p.value.options().dtype(at::kFloat).requires_grad(false))});
+  for (Parameter& p : parameters) {
+    const auto like = p.value.options().requires_grad(false);
+    if (options.moments == Moments::bfloat16 && !by_kernel(p.value))
+      throw UsageError("--moments", "expected float32 for parameters that are not float32 on the CPU (" +
+                                        p.name + "), got bfloat16");
+    const auto moment = options.moments == Moments::bfloat16 ? like.dtype(at::kBFloat16) : like;
+    slots_.push_back({p, at::zeros(p.value.sizes(), moment), at::zeros(p.value.sizes(), moment),
+                      at::zeros({}, like.dtype(at::kFloat))});
+  }
 }
 
 void AdamW::zero_grad() {
@@ -56,22 +64,26 @@ void AdamW::step(double learning_rate) {
   at::NoGradGuard no_grad;
   for (const bool decays : {true, false}) {
     std::vector<Slot*> others;
-    for (Slot& slot : slots_) {
+    for (size_t i = 0; i < slots_.size(); ++i) {
+      Slot& slot = slots_[i];
       if (slot.parameter.decays() != decays || !slot.parameter.value.grad().defined()) continue;
       slot.steps.add_(1);
-      if (by_kernel(slot.parameter.value))
-        step_by_kernel(slot, learning_rate);
-      else
+      if (!by_kernel(slot.parameter.value))
         others.push_back(&slot);
+      else if (options_.moments == Moments::bfloat16)
+        step_by_kernel<uint16_t>(slot, static_cast<uint32_t>(i), learning_rate);
+      else
+        step_by_kernel<float>(slot, static_cast<uint32_t>(i), learning_rate);
     }
     if (!others.empty()) step_by_aten(others, decays, learning_rate);
   }
   clip_factor_ = 1;
 }
 
-void AdamW::step_by_kernel(Slot& slot, double learning_rate) const {
+template <class T>  // of the moments: float, or bfloat16 as uint16_t
+void AdamW::step_by_kernel(Slot& slot, uint32_t index, double learning_rate) const {
   const double steps = slot.steps.item().toDouble();
-  AdamWRange whole;
+  AdamWRange<T> whole;
   whole.clip = static_cast<float>(clip_factor_);
   whole.beta1 = static_cast<float>(options_.beta1);
   whole.beta2 = static_cast<float>(options_.beta2);
@@ -80,15 +92,19 @@ void AdamW::step_by_kernel(Slot& slot, double learning_rate) const {
   whole.step_size = static_cast<float>(learning_rate / (1 - std::pow(options_.beta1, steps)));
   whole.root_correction = static_cast<float>(std::sqrt(1 - std::pow(options_.beta2, steps)));
   whole.epsilon = static_cast<float>(options_.epsilon);
+  const auto draws =
+      philox({options_.seed, Stream::moments, static_cast<uint32_t>(steps), index, options_.optimizer});
+  whole.keys[0] = draws[0], whole.keys[1] = draws[1];
   const Tensor grad = slot.parameter.value.grad().contiguous();
-  float *value = slot.parameter.value.data_ptr<float>(), *mean = slot.mean.data_ptr<float>(),
-        *square = slot.square.data_ptr<float>();
+  float* value = slot.parameter.value.data_ptr<float>();
+  T *mean = static_cast<T*>(slot.mean.data_ptr()), *square = static_cast<T*>(slot.square.data_ptr());
   const float* g = grad.const_data_ptr<float>();
   at::parallel_for(0, grad.numel(), 1 << 14, [&](int64_t begin, int64_t end) {
-    AdamWRange part = whole;
+    AdamWRange<T> part = whole;
     part.value = value + begin, part.mean = mean + begin, part.square = square + begin, part.grad = g + begin;
     part.count = end - begin;
-    row_kernels().adamw(part);
+    part.first = static_cast<uint32_t>(begin);
+    row_kernels().of(T()).adamw(part);
   });
 }
 

@@ -133,13 +133,23 @@ struct AddRow {
 };
 
 /// One step of AdamW (Loshchilov and Hutter 2019, algorithm 2) on a range of a tensor; the gradient is scaled
-/// by `clip` on its way.
+/// by `clip` on its way. T: the moments' format.
+///
+/// Moments in bfloat16 are rounded stochastically: up with the probability that makes the mean exact (Gupta
+/// et al. 2015, "Deep Learning with Limited Numerical Precision", section 3). To the nearest, the second
+/// moment would stand still: (1 − β2) g² is lost below half an ulp, which is 2⁻⁹ of the moment at least. The
+/// step itself takes the moments as they are before they are rounded. The random bits are a function of
+/// `keys` and an element's place, and no product is fused with a sum: every level gives the same bits,
+/// however a tensor is split into ranges.
+template <class T>
 struct AdamWRange {
-  float *value = nullptr, *mean = nullptr, *square = nullptr;
+  float* value = nullptr;
+  T *mean = nullptr, *square = nullptr;
   const float* grad = nullptr;
   int64_t count = 0;
   float clip = 1, beta1 = 0, beta2 = 0, keep = 1;         // keep: 1 − learning rate · weight decay
   float step_size = 0, root_correction = 1, epsilon = 0;  // learning rate / (1 − β1^t), √(1 − β2^t)
+  uint32_t first = 0, keys[2] = {};  // bfloat16: the range's first element in its tensor; draws of the step
 };
 
 template <class T>
@@ -156,6 +166,7 @@ struct RowKernelsOf {
   void (*pack_block)(const PackBlock<T>&);
   void (*scale)(const ScaleRow<T>&);
   float (*dot)(const T* a, const T* b, int64_t width);
+  void (*adamw)(const AdamWRange<T>&);  // T: of the moments
 };
 
 struct RowKernels {
@@ -163,7 +174,6 @@ struct RowKernels {
   RowKernelsOf<float> float32;
   RowKernelsOf<uint16_t> bfloat16;
   void (*logprob)(LogProbRow&);
-  void (*adamw)(const AdamWRange&);
   double (*squares)(const float* x, int64_t count);  // their sum
 
   const RowKernelsOf<float>& of(float) const { return float32; }

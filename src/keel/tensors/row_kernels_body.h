@@ -253,15 +253,57 @@ KEEL_KERNEL Vector root(Vector x) {
 #endif
 }
 
-void adamw_range(const AdamWRange& a) {
+// a · b; for bfloat16 moments the compiler may not fuse it with a sum.
+template <class T>
+KEEL_KERNEL Vector product(Vector a, Vector b) {
+  Vector result = a * b;
+  if (sizeof(T) == sizeof(float)) return result;
+#if defined(__x86_64__) && KEEL_LANES == 16
+  asm("" : "+v"(result));
+#elif defined(__x86_64__)
+  asm("" : "+x"(result));
+#else
+  asm("" : "+m"(result));
+#endif
+  return result;
+}
+
+// 32 bits for each element from `index` on: a bijection of the index for each pair of keys (the multipliers
+// and shifts are Wellons' lowbias32 of 2018). Two products an element; Philox takes five, each of 64 bits.
+KEEL_KERNEL Words random_bits(uint32_t index, const uint32_t* keys) {
+  Words bits;
+  for (int i = 0; i < kLanes; ++i) bits[i] = static_cast<uint32_t>(i);
+  bits += index + keys[0];
+  bits = (bits ^ (bits >> 16)) * 0x7FEB352DU ^ keys[1];
+  bits = (bits ^ (bits >> 15)) * 0x846CA68BU;
+  return bits ^ (bits >> 16);
+}
+
+// Moments into memory. To bfloat16 a number goes up with the probability that its lower half has of 2^16;
+// `random` are 16 bits. Finite numbers alone: the norm of the gradients ends a run before others come here.
+template <class Part>
+KEEL_KERNEL void put_moment(float* to, Vector moment, Words, Part part) {
+  store(to, moment, part);
+}
+template <class Part>
+KEEL_KERNEL void put_moment(uint16_t* to, Vector moment, Words random, Part part) {
+  // Not store(): AVX512-BF16's rounding takes what is below the normal numbers for zero.
+  const Halves halves = __builtin_convertvector(((Words)moment + random) >> 16, Halves);
+  copy_lanes(to, halves, part);
+}
+
+template <class T>
+void adamw_range(const AdamWRange<T>& a) {
   along(a.count, [&](int64_t i, auto part) KEEL_INLINED {
-    const Vector g = load(a.grad + i, part) * a.clip;
-    const Vector mean = a.beta1 * load(a.mean + i, part) + (1.0F - a.beta1) * g;
-    const Vector square = a.beta2 * load(a.square + i, part) + (1.0F - a.beta2) * g * g;
-    store(a.mean + i, mean, part);
-    store(a.square + i, square, part);
+    const Vector g = product<T>(load(a.grad + i, part), all(a.clip));
+    const Vector mean = product<T>(all(a.beta1), load(a.mean + i, part)) + product<T>(all(1.0F - a.beta1), g);
+    const Vector square =
+        product<T>(all(a.beta2), load(a.square + i, part)) + product<T>((1.0F - a.beta2) * g, g);
+    const Words random = random_bits(a.first + static_cast<uint32_t>(i), a.keys);
+    put_moment(a.mean + i, mean, random & 0xFFFFU, part);
+    put_moment(a.square + i, square, random >> 16, part);
     const Vector step = a.step_size * mean / (root(square) / a.root_correction + a.epsilon);
-    store(a.value + i, load(a.value + i, part) * a.keep - step, part);
+    store(a.value + i, product<T>(load(a.value + i, part), all(a.keep)) - step, part);
   });
 }
 
@@ -283,13 +325,14 @@ double squares(const float* x, int64_t count) {
 
 template <class T>
 constexpr RowKernelsOf<T> kRowKernelsOf = {
-    norm_row<T>,    norm_row_back<T>,    rotate_row<T>, gated_row<T>,  gated_row_back<T>, softmax_block<T>,
-    gradient_block, logprob_row_back<T>, add_row<T>,    pack_block<T>, scale_row<T>,      dot<T>};
+    norm_row<T>,      norm_row_back<T>, rotate_row<T>,       gated_row<T>, gated_row_back<T>,
+    softmax_block<T>, gradient_block,   logprob_row_back<T>, add_row<T>,   pack_block<T>,
+    scale_row<T>,     dot<T>,           adamw_range<T>};
 
 }  // namespace
 
 extern const RowKernels row_kernels;
-const RowKernels row_kernels = {KEEL_LEVEL_NAME, kRowKernelsOf<float>, kRowKernelsOf<uint16_t>,
-                                logprob_row,     adamw_range,          squares};
+const RowKernels row_kernels = {KEEL_LEVEL_NAME, kRowKernelsOf<float>, kRowKernelsOf<uint16_t>, logprob_row,
+                                squares};
 
 }  // namespace keel::KEEL_LEVEL

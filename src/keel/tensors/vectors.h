@@ -112,6 +112,12 @@ KEEL_KERNEL void store(T* to, Vector v, First part) {
   store(lanes, v);
   for (int64_t i = 0; i < part.count; ++i) to[i] = lanes[i];
 }
+KEEL_KERNEL void copy_lanes(uint16_t* to, Halves halves, All) {
+  __builtin_memcpy(to, &halves, sizeof halves);
+}
+KEEL_KERNEL void copy_lanes(uint16_t* to, Halves halves, First part) {
+  for (int64_t i = 0; i < part.count; ++i) to[i] = halves[i];
+}
 KEEL_KERNEL Vector kept(Vector v, All) {
   return v;
 }

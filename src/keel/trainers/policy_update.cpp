@@ -1,6 +1,7 @@
 #include "keel/trainers/policy_update.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "keel/rollout/exact_logp.h"
 
@@ -51,25 +52,64 @@ std::vector<const Episode*> pointers(const std::vector<Episode>& episodes, std::
   return result;
 }
 
-// Consecutive episodes whose tokens fit a pass.
-std::vector<std::vector<int64_t>> passes(const std::vector<Episode>& episodes, int64_t most_tokens) {
+// Micro-batches of some episodes, which are given in the data's order: neighbours may share their prompts.
+std::vector<std::vector<int64_t>> pieces_of(const std::vector<Episode>& episodes,
+                                            std::span<const int64_t> chosen, const MicroBatchLimits& limits) {
+  auto pieces = micro_batches(shapes_of(pointers(episodes, chosen)), limits);
+  for (auto& piece : pieces)
+    for (int64_t& row : piece) row = chosen[static_cast<size_t>(row)];
+  return pieces;
+}
+
+// An epoch's order in `parts` equal parts. Neighbours in the data share their prompts: inside a mini-batch
+// the data's order is as good as any.
+std::vector<std::vector<int64_t>> equal_parts(const std::vector<int64_t>& order, int64_t parts) {
   std::vector<std::vector<int64_t>> result;
-  int64_t tokens = most_tokens;
-  for (size_t i = 0; i < episodes.size(); ++i) {
-    const auto size = static_cast<int64_t>(episodes[i].prompt.size() + episodes[i].response.size());
-    if (tokens + size > most_tokens) {
-      result.emplace_back();
-      tokens = 0;
-    }
-    result.back().push_back(static_cast<int64_t>(i));
-    tokens += size;
+  const auto count = std::ssize(order);
+  for (int64_t m = 0; m < parts; ++m) {
+    result.emplace_back(order.begin() + m * count / parts, order.begin() + (m + 1) * count / parts);
+    std::sort(result.back().begin(), result.back().end());
   }
   return result;
 }
 
-void append_offsets(std::vector<int64_t>& all, const std::vector<int64_t>& part) {
-  const int64_t base = all.back();
-  for (size_t i = 1; i < part.size(); ++i) all.push_back(base + part[i]);
+// The mini-batches of an epoch. Equal parts: the last of a greedy filling could be one episode, whose step is
+// as long as any.
+std::vector<std::vector<int64_t>> mini_batches(const std::vector<Episode>& episodes,
+                                               const std::vector<int64_t>& order,
+                                               const UpdateOptions& options) {
+  if (options.tokens_per_mini_batch == 0) return equal_parts(order, options.mini_batches);
+  const auto tokens_of = [&](std::span<const int64_t> chosen) {
+    return forest_tokens(shapes_of(pointers(episodes, chosen)));
+  };
+  const auto too_large = [&](const std::vector<int64_t>& part) {
+    return tokens_of(part) > options.tokens_per_mini_batch;
+  };
+  const int64_t all = tokens_of(equal_parts(order, 1).front()), count = std::ssize(order);
+  int64_t parts = std::max(options.mini_batches, all / options.tokens_per_mini_batch);
+  for (parts = std::clamp<int64_t>(parts, 1, count);; ++parts) {
+    auto cut = equal_parts(order, parts);
+    if (parts == count || std::none_of(cut.begin(), cut.end(), too_large)) return cut;
+  }
+}
+
+// Puts `values` into their rows of a tensor of `size` rows, made when its first values come.
+void place(Tensor& whole, int64_t size, const Tensor& rows, const Tensor& values) {
+  if (!whole.defined()) whole = at::empty({size}, values.options());
+  whole.index_copy_(0, rows, values);
+}
+
+// Where each episode's tokens and states lie among all, and each token's state.
+Tensor lay_out(Experience& e, const std::function<bool(const Episode&)>& after_end) {
+  e.offsets = e.state_offsets = {0};
+  std::vector<int64_t> token_states;
+  for (const Episode& episode : e.episodes) {
+    const int64_t size = std::ssize(episode.response), first_state = e.state_offsets.back();
+    for (int64_t t = 0; t < size; ++t) token_states.push_back(first_state + t);
+    e.offsets.push_back(e.offsets.back() + size);
+    e.state_offsets.push_back(first_state + size + (after_end && after_end(episode) ? 1 : 0));
+  }
+  return at::tensor(token_states, at::kLong);
 }
 
 // Credit for what is already read: rewards by state, advantages by token.
@@ -157,24 +197,24 @@ Experience make_experience(const Players& players, std::vector<Episode> episodes
   at::NoGradGuard no_grad;
   Experience e;
   e.episodes = std::move(episodes);
-  e.offsets = e.state_offsets = {0};
-  std::vector<Tensor> logp, entropy, value, reference, token_states;
-  for (const auto& chosen : passes(e.episodes, kTokensAtOnce)) {
-    const EpisodeBatch batch = episode_batch(pointers(e.episodes, chosen), after_end_rule(options));
+  const auto after_end = after_end_rule(options);
+  const Tensor token_states = lay_out(e, after_end);
+  const int64_t tokens = e.offsets.back(), states = e.state_offsets.back();
+  MicroBatchLimits limits = options.limits;
+  limits.tokens = limits.tokens > 0 ? std::min(limits.tokens, kTokensAtOnce) : kTokensAtOnce;
+  std::vector<int64_t> all(e.episodes.size());
+  std::iota(all.begin(), all.end(), 0);
+  for (const auto& chosen : pieces_of(e.episodes, all, limits)) {
+    const EpisodeBatch batch = episode_batch(pointers(e.episodes, chosen), after_end);
     const Readings read = read_models(players, batch, options.temperature, /*with_reference=*/true);
-    logp.push_back(read.logp);
-    entropy.push_back(read.entropy);
-    value.push_back(read.value);
-    reference.push_back(read.logp_reference);
-    token_states.push_back(batch.token_states + e.state_offsets.back());
-    append_offsets(e.offsets, batch.offsets);
-    append_offsets(e.state_offsets, batch.state_offsets);
+    const Tensor at_tokens = range_indices(e.offsets, chosen),
+                 at_states = range_indices(e.state_offsets, chosen);
+    place(e.logp, tokens, at_tokens, read.logp);
+    place(e.entropy, tokens, at_tokens, read.entropy);
+    place(e.value, states, at_states, read.value);
+    place(e.logp_reference, tokens, at_tokens, read.logp_reference);
   }
-  e.logp = at::cat(logp);
-  e.entropy = at::cat(entropy);
-  e.value = at::cat(value);
-  e.logp_reference = at::cat(reference);
-  give_credit(e, at::cat(token_states), kl_coefficient, options);
+  give_credit(e, token_states, kl_coefficient, options);
   return e;
 }
 
@@ -183,29 +223,21 @@ UpdateReport update_policy(const Players& players, const Experience& experience,
                            double value_rate, const UpdateOptions& options) {
   UpdateReport report;
   report.logp_change.resize(experience.episodes.size());
-  const auto count = static_cast<int64_t>(experience.episodes.size());
-  for (int64_t epoch = 0; epoch < options.epochs; ++epoch) {
-    const std::vector<int64_t> shuffled = order(epoch);
-    for (int64_t m = 0; m < options.mini_batches; ++m) {
-      // Neighbours in the data share their prompts: inside a mini-batch the data's order is as good as any.
-      std::vector<int64_t> chosen(shuffled.begin() + m * count / options.mini_batches,
-                                  shuffled.begin() + (m + 1) * count / options.mini_batches);
-      std::sort(chosen.begin(), chosen.end());
+  int64_t updates = 0;
+  for (int64_t epoch = 0; epoch < options.epochs; ++epoch)
+    for (const auto& chosen : mini_batches(experience.episodes, order(epoch), options)) {
       const MiniBatch whole{size_of(experience.offsets, chosen), size_of(experience.state_offsets, chosen)};
-      const auto piece = static_cast<size_t>(options.micro_batch_size > 0 ? options.micro_batch_size : count);
       policy_optimizer.zero_grad();
       value_optimizer.zero_grad();
-      for (size_t begin = 0; begin < chosen.size(); begin += piece)
-        accumulate(players, experience,
-                   std::span(chosen).subspan(begin, std::min(piece, chosen.size() - begin)), whole, options,
-                   report);
+      for (const auto& piece : pieces_of(experience.episodes, chosen, options.limits))
+        accumulate(players, experience, piece, whole, options, report);
       report.gradient_norm += policy_optimizer.clip(options.max_grad_norm);
       report.value_gradient_norm += value_optimizer.clip(options.value_max_grad_norm);
       policy_optimizer.step(policy_rate);
       value_optimizer.step(value_rate);
+      ++updates;
     }
-  }
-  divide(report, static_cast<double>(options.epochs * options.mini_batches));
+  divide(report, static_cast<double>(updates));
   return report;
 }
 

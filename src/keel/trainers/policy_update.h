@@ -6,6 +6,7 @@
 #include "keel/algorithms/kl.h"
 #include "keel/algorithms/ppo.h"
 #include "keel/data/episodes.h"
+#include "keel/data/micro_batches.h"
 #include "keel/models/model.h"
 #include "keel/optimizers/adamw.h"
 
@@ -25,7 +26,11 @@ struct UpdateOptions {
   Variance variance = Variance::unbiased;
   ScorePlace score_place = ScorePlace::last_token;
   int64_t response_length = 0;  // the budget, for ScorePlace::after_end
-  int64_t epochs = 4, mini_batches = 1, micro_batch_size = 0;
+  int64_t epochs = 4;
+  // An epoch is cut into so many mini-batches, and into as many more as it takes that none holds more tokens
+  // than tokens_per_mini_batch (0: no bound; an episode may).
+  int64_t mini_batches = 1, tokens_per_mini_batch = 0;
+  MicroBatchLimits limits = {};  // of a micro-batch, of scoring as of updates
   double max_grad_norm = 1.0, value_max_grad_norm = 1.0;
 };
 

@@ -79,7 +79,7 @@ Cast make_cast(const PpoOptions& o) {
           load_tokenizer(o.model), o.shared_trunk,       o.exact};
 }
 
-UpdateOptions update_options(const PpoOptions& o) {
+UpdateOptions update_options(const PpoOptions& o, int64_t width) {
   UpdateOptions u;
   u.temperature = o.temperature;
   u.gamma = o.gamma;
@@ -95,7 +95,8 @@ UpdateOptions update_options(const PpoOptions& o) {
   u.response_length = o.response_length;
   u.epochs = o.ppo_epochs;
   u.mini_batches = o.mini_batches;
-  u.micro_batch_size = o.micro_batch_size;
+  u.tokens_per_mini_batch = o.tokens_per_batch;
+  u.limits = o.micro_batch_limits(width);
   u.max_grad_norm = o.max_grad_norm;
   u.value_max_grad_norm = o.value_max_grad_norm;
   return u;
@@ -255,7 +256,8 @@ void PpoOptions::visit(OptionVisitor& v) {
   v(&samples_per_prompt, "samples_per_prompt", "Responses to each prompt; they share its computation.",
     {.lowest = 1, .letter = 'n'});
   v(&ppo_epochs, "ppo_epochs", "Passes over each batch of rollouts.", at_least(1));
-  v(&mini_batches, "mini_batches", "Updates in each pass.", at_least(1));
+  v(&mini_batches, "mini_batches", "Updates in each pass; at least as many with --tokens-per-batch.",
+    at_least(1));
   v(&temperature, "temperature", "Of sampling; policy and reference are scored at it too.", at_least(1e-3));
   v(&top_k, "top_k", "Sample from the k likeliest tokens; biases the ratios.", at_least(0));
   v(&top_p, "top_p", "Sample from the likeliest tokens of this mass; biases the ratios.", within(1e-6, 1));
@@ -304,6 +306,7 @@ void PpoOptions::check() const {
     throw UsageError(
         "--value-init",
         "expected auto or policy with --shared-trunk: a reward model's head reads its own trunk");
+  if (batch_size == 0) throw UsageError("--batch-size", "expected at least 1 prompt in a step of ppo, got 0");
   if (batch_size * samples_per_prompt < mini_batches)
     throw UsageError("--mini-batches", "expected at most one mini-batch for each response of a step");
 }
@@ -314,16 +317,18 @@ void train_ppo(PpoOptions& options) {
   const ExampleSet prompts = open_prompts(options.data, cast.policy,
                                           cast.tokenizer ? &*cast.tokenizer : nullptr, options.max_length);
   const auto size = static_cast<int64_t>(prompts.examples.size());
-  const int64_t steps = options.total_steps(size);
   const auto seed = static_cast<uint64_t>(options.seed);
   const DataOrder order(size, options.batch_size, seed, options.shuffle);
+  const int64_t steps = options.steps > 0
+                            ? options.steps
+                            : (options.epochs * size + options.batch_size - 1) / options.batch_size;
   const Schedule schedule = options.learning_schedule(steps);
   const double value_rate =
       options.value_learning_rate > 0 ? options.value_learning_rate : options.learning_rate;
   AdamW policy_optimizer(cast.policy.parameters(), options.adamw()),
-      value_optimizer(cast.value_parameters(), options.adamw());
+      value_optimizer(cast.value_parameters(), options.adamw(1));
   KlController controller{options.kl_coef, options.kl_target, options.kl_horizon};
-  const UpdateOptions update = update_options(options);
+  const UpdateOptions update = update_options(options, cast.policy.config().hidden);
   const auto visit = [&](Archive& archive) {
     policy_optimizer.visit(archive, "policy.");
     value_optimizer.visit(archive, "value.");

@@ -10,6 +10,7 @@
 #include "keel/base/error.h"
 #include "keel/base/log.h"
 #include "keel/data/batches.h"
+#include "keel/data/micro_batches.h"
 #include "keel/models/model_folder.h"
 #include "keel/scoring/reward_model.h"
 #include "keel/statistics/intervals.h"
@@ -24,6 +25,7 @@ struct RewardTask {
   std::optional<Tokenizer> tokenizer;
   bool labels = false;     // yes/no rows instead of rankings
   double every_token = 0;  // share of a label's loss that is asked of all tokens
+  MicroBatchLimits limits = {};
 };
 
 struct BatchMeasure {
@@ -97,11 +99,11 @@ Tensor read_rows(const JudgedBatch& input, bool every_token) {
 }
 
 BatchMeasure batch_loss(const RewardTask& task, const std::vector<const Example*>& batch,
-                        int64_t micro_batch_size, const Dropout* keyed) {
+                        const Dropout* keyed) {
   BatchMeasure measured;
   const int64_t count = std::max<int64_t>(1, elements(batch, task.labels));
   const Role role = role_of(task.model);
-  for (const auto& part : micro_batches(batch, micro_batch_size)) {
+  for (const auto& part : micro_batches(batch, task.limits)) {
     JudgedBatch input = judged_batch(part, task.model.head.pad_id);
     std::optional<Dropout> dropout;
     if (keyed != nullptr)
@@ -143,17 +145,16 @@ struct Validation {
   int64_t right = 0, judged = 0;
 };
 
-Validation validate(const RewardTask& task, const ExampleSet& set, int64_t rows) {
+Validation validate(const RewardTask& task, const ExampleSet& set, BatchBounds bounds) {
   at::NoGradGuard no_grad;
   Validation result;
   int64_t count = 0;
-  const auto size = static_cast<int64_t>(set.examples.size());
-  const DataOrder order(size, rows, 0, false, size);
+  const DataOrder order(set.row_tokens(), bounds, 0, false, std::ssize(set.examples));
   for (int64_t step = 0;; ++step) {
     const auto batch = pick(set, order.batch(step));
     if (batch.empty()) break;
     const int64_t part = elements(batch, task.labels);
-    const BatchMeasure measured = batch_loss(task, batch, 0, nullptr);
+    const BatchMeasure measured = batch_loss(task, batch, nullptr);
     result.loss += measured.loss * static_cast<double>(part);
     result.right += measured.right;
     result.judged += measured.judged;
@@ -199,6 +200,7 @@ RewardTask open_task(const RewardOptions& options) {
   if (task.model.head.kind != HeadKind::scalar)
     task.model = with_scalar_head(task.model, static_cast<uint64_t>(options.seed));
   if (!task.model.head.pad_id) task.model.head.pad_id = choose_pad_id(task.model);
+  task.limits = options.micro_batch_limits(task.model.config().hidden);
   if (options.read_at == "before_end") {
     task.model.head.pad_id = end_id(task.model, task.tokenizer ? &*task.tokenizer : nullptr);
     if (!task.model.head.pad_id)
@@ -264,18 +266,18 @@ void train_reward(RewardOptions& options) {
   ExampleSet validation;
   SupervisedTask task{"reward",
                       &reward.model,
-                      std::ssize(data.examples),
+                      data.row_tokens(),
                       {options.model, options.data, options.validation, options.center_on}};
   RecentOrder recent;
   task.learn = [&](const std::vector<int64_t>& rows, const Dropout* dropout) {
-    const BatchMeasure measured = batch_loss(reward, pick(data, rows), options.micro_batch_size, dropout);
+    const BatchMeasure measured = batch_loss(reward, pick(data, rows), dropout);
     recent.add(measured);
     return BatchResult{measured.loss, measured.tokens, training_metrics(measured)};
   };
   if (!options.validation.empty()) {
     validation = open_judged(options.validation, reward, options.max_length);
     task.evaluate = [&] {
-      const Validation measured = validate(reward, validation, options.batch_size);
+      const Validation measured = validate(reward, validation, options.batch_bounds());
       return Evaluation{measured.loss, validation_row(measured)};
     };
   }

@@ -6,6 +6,7 @@
 #include "keel/algorithms/next_token.h"
 #include "keel/base/error.h"
 #include "keel/data/batches.h"
+#include "keel/data/micro_batches.h"
 #include "keel/models/model_folder.h"
 #include "keel/rollout/sampler.h"
 #include "keel/scoring/reward_model.h"
@@ -22,6 +23,7 @@ struct LanguageTask {
   std::optional<Tokenizer> tokenizer;
   TooLong too_long;
   bool completion_only;
+  MicroBatchLimits limits;
   std::function<double(const Model&)> selection_score = {};  // lower is better; empty: the validation loss
 };
 
@@ -38,10 +40,10 @@ int64_t count_scored(std::span<const Example* const> batch, bool completion_only
 
 // The token mean over the whole batch, micro-batch by micro-batch; backward() when the weights are trained.
 BatchMeasure batch_loss(const LanguageTask& task, const std::vector<const Example*>& batch,
-                        int64_t micro_batch_size, const Dropout* keyed) {
+                        const Dropout* keyed) {
   BatchMeasure measured{0, count_scored(batch, task.completion_only), 0};
   const Role role = role_of(task.model);
-  for (const auto& piece : micro_batches(batch, micro_batch_size)) {
+  for (const auto& piece : micro_batches(batch, task.limits)) {
     LanguageBatch input = language_batch(piece, task.completion_only);
     std::optional<Dropout> dropout;
     if (keyed != nullptr)
@@ -63,16 +65,15 @@ BatchMeasure batch_loss(const LanguageTask& task, const std::vector<const Exampl
 }
 
 // Token mean over all validation rows.
-double validation_loss(const LanguageTask& task, const ExampleSet& set, int64_t rows) {
+double validation_loss(const LanguageTask& task, const ExampleSet& set, BatchBounds bounds) {
   at::NoGradGuard no_grad;
   double sum = 0;
   int64_t scored = 0;
-  const DataOrder order(static_cast<int64_t>(set.examples.size()), rows, 0, false,
-                        static_cast<int64_t>(set.examples.size()));
+  const DataOrder order(set.row_tokens(), bounds, 0, false, std::ssize(set.examples));
   for (int64_t step = 0;; ++step) {
     const auto batch = pick(set, order.batch(step));
     if (batch.empty()) break;
-    const BatchMeasure measured = batch_loss(task, batch, 0, nullptr);
+    const BatchMeasure measured = batch_loss(task, batch, nullptr);
     sum += measured.loss * static_cast<double>(measured.scored);
     scored += measured.scored;
   }
@@ -88,8 +89,8 @@ ExampleSet open_language(const std::string& path, const LanguageTask& task, int6
   return set;
 }
 
-Evaluation evaluate(const LanguageTask& task, const ExampleSet& validation, int64_t rows) {
-  const double loss = validation_loss(task, validation, rows);
+Evaluation evaluate(const LanguageTask& task, const ExampleSet& validation, BatchBounds bounds) {
+  const double loss = validation_loss(task, validation, bounds);
   Evaluation result{loss, {{"validation_loss", loss}, {"validation_perplexity", std::exp(loss)}}};
   if (task.selection_score) {
     result.score = task.selection_score(task.model);
@@ -100,16 +101,17 @@ Evaluation evaluate(const LanguageTask& task, const ExampleSet& validation, int6
 
 void train(LanguageTask language, SupervisedOptions& options,
            const std::vector<std::filesystem::path>& inputs) {
+  language.limits = options.micro_batch_limits(language.model.config().hidden);
   const ExampleSet data = open_language(options.data, language, options.max_length);
   ExampleSet validation;
-  SupervisedTask task{language.stage, &language.model, std::ssize(data.examples), inputs};
+  SupervisedTask task{language.stage, &language.model, data.row_tokens(), inputs};
   task.learn = [&](const std::vector<int64_t>& rows, const Dropout* dropout) {
-    const BatchMeasure measured = batch_loss(language, pick(data, rows), options.micro_batch_size, dropout);
+    const BatchMeasure measured = batch_loss(language, pick(data, rows), dropout);
     return BatchResult{measured.loss, measured.tokens};
   };
   if (!options.validation.empty()) {
     validation = open_language(options.validation, language, options.max_length);
-    task.evaluate = [&] { return evaluate(language, validation, options.batch_size); };
+    task.evaluate = [&] { return evaluate(language, validation, options.batch_bounds()); };
   }
   train_supervised(task, options);
 }
@@ -156,8 +158,12 @@ void SftOptions::check() const {
 }
 
 void train_sft(SftOptions& options) {
-  LanguageTask task{"sft", open_language_model(options.model, options.precision),
-                    load_tokenizer(options.model), TooLong::truncate, options.completion_only};
+  LanguageTask task{"sft",
+                    open_language_model(options.model, options.precision),
+                    load_tokenizer(options.model),
+                    TooLong::truncate,
+                    options.completion_only,
+                    {}};
   std::optional<RewardModel> judge;
   if (!options.reward_model.empty()) {
     judge.emplace(open_reward_model(options.reward_model, options.precision), options.model);
@@ -244,7 +250,10 @@ void train_pretrain(PretrainOptions& options) {
   const std::string source = fresh ? options.tokenizer : options.model;
   LanguageTask task{"pretrain",
                     fresh ? fresh_model(options) : open_language_model(options.model, options.precision),
-                    load_tokenizer(source), TooLong::split, /*completion_only=*/false};
+                    load_tokenizer(source),
+                    TooLong::split,
+                    /*completion_only=*/false,
+                    {}};
   train(std::move(task), options, {source, options.data, options.validation});
 }
 

@@ -8,10 +8,9 @@ namespace keel {
 
 void train_supervised(const SupervisedTask& task, SupervisedOptions& options) {
   // 1. How many steps, and which rows each one sees.
-  const int64_t steps = options.total_steps(task.rows);
   const auto seed = static_cast<uint64_t>(options.seed);
-  const DataOrder order(task.rows, options.batch_size, seed, options.shuffle,
-                        options.steps > 0 ? 0 : options.epochs * task.rows);
+  const DataOrder order = options.data_order(task.row_tokens);
+  const int64_t steps = options.total_steps(order);
   const Schedule schedule = options.learning_schedule(steps);
 
   // 2. State: weights, moments, the best weights so far.

@@ -25,7 +25,7 @@ struct Evaluation {
 struct SupervisedTask {
   std::string stage;
   Model* model = nullptr;
-  int64_t rows = 0;  // of the data
+  std::vector<int64_t> row_tokens = {};  // of each row of the data
   std::vector<std::filesystem::path> inputs = {};
   /// The loss of these rows, with its backward pass done. `dropout` is null without dropout; it names no
   /// documents yet.

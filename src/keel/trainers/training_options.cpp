@@ -12,9 +12,20 @@ void TrainingOptions::visit(OptionVisitor& v) {
   v(&seed, "seed", "Names every random draw of the run.", at_least(0));
   v(&steps, "steps", "Optimizer steps; 0: as many as --epochs needs.", at_least(0));
   v(&epochs, "epochs", "Passes over the data, when --steps is 0.", at_least(1));
-  v(&batch_size, "batch_size", "Rows (for ppo: prompts) of one step.", at_least(1));
+  v(&batch_size, "batch_size",
+    "Most rows (for ppo: prompts) of one step; with --tokens-per-batch 0 means no bound.", at_least(0));
+  v(&tokens_per_batch, "tokens_per_batch",
+    "Most tokens of one step, a shared prompt counted once: it takes the next rows until one more would be "
+    "too "
+    "many (a longer row is a step of its own). For ppo: of one mini-batch, and as many as that takes. 0: no "
+    "bound.",
+    at_least(0));
   v(&micro_batch_size, "micro_batch_size",
-    "Rows computed at once; changes nothing but memory. 0: the whole batch.", at_least(0));
+    "Most rows computed at once; changes nothing but memory. 0: no bound.", at_least(0));
+  v(&micro_batch_tokens, "micro_batch_tokens",
+    "Most tokens computed at once, a shared prompt counted once (a longer row is alone); changes nothing but "
+    "memory. 0: no bound.",
+    at_least(0));
   v(&recompute, "recompute",
     "Keep each block's input alone and compute the block again on the way back: less memory, a third more "
     "time.");
@@ -29,6 +40,9 @@ void TrainingOptions::visit(OptionVisitor& v) {
   v(&beta1, "beta1", "AdamW's decay of the first moment.", within(0, 1));
   v(&beta2, "beta2", "AdamW's decay of the second moment.", within(0, 1));
   v(&epsilon, "epsilon", "AdamW's epsilon.", at_least(0));
+  v(&moments, "moments",
+    "Number format of AdamW's two moments; bfloat16, rounded stochastically, takes half the memory.",
+    one_of({"float32", "bfloat16"}));
   v(&max_grad_norm, "max_grad_norm", "Clip gradients to this global norm; 0: never.", at_least(0));
   v(&precision, "precision", "Number format of matrix products.", one_of({"auto", "float32", "bfloat16"}));
   v(&device, "device", "Where to compute.", one_of({"cpu"}));
@@ -37,15 +51,28 @@ void TrainingOptions::visit(OptionVisitor& v) {
 }
 
 void TrainingOptions::check() const {
+  if (batch_size == 0 && tokens_per_batch == 0)
+    throw UsageError("--batch-size", "expected at least 1, or 0 with --tokens-per-batch, got 0 without");
   if (beta1 >= 1 || beta2 >= 1) throw UsageError("--beta1, --beta2", "expected numbers below 1");
+}
+
+AdamWOptions TrainingOptions::adamw(uint32_t optimizer) const {
+  return {beta1,
+          beta2,
+          epsilon,
+          weight_decay,
+          moments == "bfloat16" ? Moments::bfloat16 : Moments::float32,
+          static_cast<uint64_t>(seed),
+          optimizer};
 }
 
 Schedule TrainingOptions::learning_schedule(int64_t total) const {
   return {schedule_named(schedule), warmup_steps, total, final_learning_rate};
 }
 
-int64_t TrainingOptions::total_steps(int64_t examples) const {
-  return steps > 0 ? steps : (epochs * examples + batch_size - 1) / batch_size;
+DataOrder TrainingOptions::data_order(std::vector<int64_t> row_tokens) const {
+  const int64_t limit = steps > 0 ? 0 : epochs * std::ssize(row_tokens);
+  return {std::move(row_tokens), batch_bounds(), static_cast<uint64_t>(seed), shuffle, limit};
 }
 
 void SupervisedOptions::visit(OptionVisitor& v) {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "keel/config/options.h"
+#include "keel/data/examples.h"
+#include "keel/data/micro_batches.h"
 #include "keel/optimizers/adamw.h"
 #include "keel/optimizers/schedule.h"
 
@@ -10,10 +12,11 @@ namespace keel {
 struct TrainingOptions : Options {
   std::string model, data, output;
   int64_t seed = 1;
-  int64_t steps = 0, epochs = 1, batch_size = 16, micro_batch_size = 0, max_length = 0;
+  int64_t steps = 0, epochs = 1, batch_size = 16, tokens_per_batch = 0, micro_batch_size = 0,
+          micro_batch_tokens = 0, max_length = 0;
   double learning_rate = 1e-4, weight_decay = 0.0, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
   double max_grad_norm = 1.0, final_learning_rate = 0.0;
-  std::string schedule = "cosine", precision = "auto", device = "cpu";
+  std::string schedule = "cosine", precision = "auto", moments = "float32", device = "cpu";
   int64_t warmup_steps = 0, save_every = 100;
   bool shuffle = true, recompute = false;
   bool model_required = true;  // not an option: pretraining may start from nothing
@@ -21,10 +24,18 @@ struct TrainingOptions : Options {
   void visit(OptionVisitor& visitor) override;
   void check() const override;
 
-  AdamWOptions adamw() const { return {beta1, beta2, epsilon, weight_decay}; }
+  /// `optimizer`: see AdamWOptions.
+  AdamWOptions adamw(uint32_t optimizer = 0) const;
+  BatchBounds batch_bounds() const { return {batch_size, tokens_per_batch}; }
+  /// For a model of this width.
+  MicroBatchLimits micro_batch_limits(int64_t width) const {
+    return {micro_batch_size, micro_batch_tokens, width};
+  }
   Schedule learning_schedule(int64_t total_steps) const;
-  /// The number of optimizer steps over `examples` rows: --steps, or --epochs' worth.
-  int64_t total_steps(int64_t examples) const;
+  /// The order in which rows of these sizes are seen, up to the end of --epochs when --steps is 0.
+  DataOrder data_order(std::vector<int64_t> row_tokens) const;
+  /// --steps, or as many as that order has.
+  int64_t total_steps(const DataOrder& order) const { return steps > 0 ? steps : order.steps(); }
 };
 
 /// Dropout and model selection: what the supervised trainers (pretrain, sft, reward) add.

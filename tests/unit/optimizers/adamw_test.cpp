@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "keel/base/error.h"
+#include "keel/base/safetensors.h"
 #include "tensors/dense_reference.h"
+#include "test_data.h"
 
 namespace keel {
 namespace {
@@ -32,6 +35,92 @@ TEST(AdamW, TheKernelEqualsAtensStep) {
     for (size_t i = 0; i < 2; ++i)
       EXPECT_LT(largest_difference(parameters[0][i].value, parameters[1][i].value), 2e-6) << step << " " << i;
   }
+}
+
+// A made-up training of a few parameters: gradients that depend on the weights.
+struct Learner {
+  std::vector<Parameter> parameters = {{"weight", normal_tensor({300, 200}, 1).to(at::kFloat)},
+                                       {"bias", normal_tensor({70}, 2).to(at::kFloat)}};
+  AdamW optimizer;
+
+  explicit Learner(Moments moments = Moments::bfloat16, uint64_t seed = 3)
+      : optimizer(parameters, {.weight_decay = 0.1, .moments = moments, .seed = seed}) {}
+  void train(uint64_t first, uint64_t last) {
+    for (uint64_t step = first; step < last; ++step) {
+      for (size_t i = 0; i < parameters.size(); ++i) {
+        Tensor& value = parameters[i].value;
+        value.mutable_grad() = value + normal_tensor(value.sizes().vec(), 100 + 2 * step + i).to(at::kFloat);
+      }
+      optimizer.clip(1.0);
+      optimizer.step(0.01);
+    }
+  }
+  bool equals(const Learner& other) const {
+    return parameters[0].value.equal(other.parameters[0].value) &&
+           parameters[1].value.equal(other.parameters[1].value);
+  }
+};
+
+TEST(AdamW, HalfMomentsDoNotDependOnThreads) {
+  const int threads = at::get_num_threads();
+  Learner one, two;
+  at::set_num_threads(1);
+  one.train(0, 5);
+  at::set_num_threads(2);
+  two.train(0, 5);
+  at::set_num_threads(threads);
+  EXPECT_TRUE(one.equals(two));
+}
+
+TEST(AdamW, HalfMomentsGoOnFromACheckpoint) {
+  Learner whole, before, after;
+  whole.train(0, 8);
+  before.train(0, 5);
+  const TemporaryFolder folder;
+  ArchiveWriter writer;
+  before.optimizer.visit(writer, "adamw.");
+  writer.write(folder.path());
+  const SafetensorsFile file(folder.path() / "trainer.safetensors");
+  for (const TensorBytes& stored : file.tensors())
+    EXPECT_EQ(stored.dtype, stored.name.ends_with(".steps") ? "F32" : "BF16") << stored.name;
+  for (size_t i = 0; i < after.parameters.size(); ++i)
+    after.parameters[i].value.copy_(before.parameters[i].value);
+  ArchiveReader reader(folder.path());
+  after.optimizer.visit(reader, "adamw.");
+  after.train(5, 8);
+  EXPECT_TRUE(after.equals(whole));
+}
+
+TEST(AdamW, HalfMomentsAreKeyedByTheirSeed) {
+  Learner first, again, other(Moments::bfloat16, 4);
+  for (Learner* learner : {&first, &again, &other}) learner->train(0, 3);
+  EXPECT_TRUE(first.equals(again));
+  EXPECT_FALSE(first.equals(other));
+}
+
+// Where 200 steps lead, float32's and bfloat16's moments end nearer to each other than to their start, by
+// far.
+TEST(AdamW, HalfMomentsLearnTheSame) {
+  Learner exact(Moments::float32), half;
+  const Tensor start = exact.parameters[0].value.clone();
+  exact.train(0, 200);
+  half.train(0, 200);
+  const Tensor &a = exact.parameters[0].value, &b = half.parameters[0].value;
+  const double moved = (a - start).norm().item().toDouble(), apart = (a - b).norm().item().toDouble();
+  EXPECT_GT(apart, 0);
+  EXPECT_LT(apart, 0.02 * moved);
+}
+
+TEST(AdamW, HalfMomentsOfFloat64AreRefused) {
+  const std::vector<Parameter> wide = {{"weight", at::zeros({2, 2}, at::kDouble)}};
+  std::string said;
+  try {
+    AdamW(wide, {.moments = Moments::bfloat16});
+  } catch (const UsageError& error) {
+    said = error.what();
+  }
+  EXPECT_NE(said.find("[--moments] expected float32"), std::string::npos) << said;
+  EXPECT_EQ(said.find('\n'), std::string::npos);
 }
 
 }  // namespace

@@ -165,10 +165,11 @@ TEST(RowKernels, AdamWEqualsItsStatement) {
     const auto before = value, mean_before = mean, square_before = square;
     const double rate = 0.01, decay = 0.1, beta1 = 0.9, beta2 = 0.99, epsilon = 1e-8, clip = 0.5;
     const int step = 3;
-    level->adamw({value.data(), mean.data(), square.data(), grad.data(), count, static_cast<float>(clip),
-                  static_cast<float>(beta1), static_cast<float>(beta2), static_cast<float>(1 - rate * decay),
-                  static_cast<float>(rate / (1 - std::pow(beta1, step))),
-                  static_cast<float>(std::sqrt(1 - std::pow(beta2, step))), static_cast<float>(epsilon)});
+    level->float32.adamw(
+        {value.data(), mean.data(), square.data(), grad.data(), count, static_cast<float>(clip),
+         static_cast<float>(beta1), static_cast<float>(beta2), static_cast<float>(1 - rate * decay),
+         static_cast<float>(rate / (1 - std::pow(beta1, step))),
+         static_cast<float>(std::sqrt(1 - std::pow(beta2, step))), static_cast<float>(epsilon)});
     double squares = 0;
     for (size_t i = 0; i < value.size(); ++i) {
       const double g = clip * static_cast<double>(grad[i]), old = static_cast<double>(before[i]);
@@ -183,6 +184,128 @@ TEST(RowKernels, AdamWEqualsItsStatement) {
       squares += static_cast<double>(grad[i]) * static_cast<double>(grad[i]);
     }
     EXPECT_NEAR(level->squares(grad.data(), count), squares, 1e-5 * squares) << level->level;
+  }
+}
+
+// Many elements with moments in bfloat16, and steps of one level over them.
+struct HalfMoments {
+  static constexpr double kBeta1 = 0.9, kBeta2 = 0.999;
+  std::vector<float> value, grad;
+  std::vector<uint16_t> mean, square;
+
+  explicit HalfMoments(int64_t count)
+      : value(values<float>(count, 1)),
+        grad(values<float>(count, 4)),
+        mean(values<uint16_t>(count, 2)),
+        square(values<uint16_t>(count, 3)) {
+    for (uint16_t& x : square) x &= 0x7FFF;
+  }
+  HalfMoments(int64_t count, float mean_of_all, float square_of_all, float grad_of_all)
+      : value(static_cast<size_t>(count)),
+        grad(value.size(), grad_of_all),
+        mean(value.size(), float_to_bfloat16(mean_of_all)),
+        square(value.size(), float_to_bfloat16(square_of_all)) {}
+
+  void step(const RowKernels& level, uint32_t draw, int64_t begin, int64_t end) {
+    AdamWRange<uint16_t> a;
+    a.value = value.data() + begin, a.grad = grad.data() + begin;
+    a.mean = mean.data() + begin, a.square = square.data() + begin;
+    a.count = end - begin, a.clip = 0.5F, a.keep = 0.999F, a.step_size = 0.1F, a.root_correction = 0.05F;
+    a.beta1 = static_cast<float>(kBeta1), a.beta2 = static_cast<float>(kBeta2), a.epsilon = 1e-8F;
+    a.first = static_cast<uint32_t>(begin);
+    const auto keys = philox({draw, Stream::moments});
+    a.keys[0] = keys[0], a.keys[1] = keys[1];
+    level.bfloat16.adamw(a);
+  }
+  void step(const RowKernels& level, uint32_t draw) { step(level, draw, 0, std::ssize(value)); }
+};
+
+TEST(RowKernels, HalfMomentsGiveEveryLevelTheSameBits) {
+  const int64_t count = 3001;
+  for (const float scale : {1.0F, 1e-18F}) {  // squares of the second lie below the normal numbers
+    HalfMoments best(count);
+    for (float& g : best.grad) g *= scale;
+    if (scale < 1)
+      for (size_t i = 0; i < best.square.size(); ++i) best.mean[i] = best.square[i] = 0;
+    const HalfMoments start = best;
+    for (uint32_t step = 0; step < 3; ++step) best.step(*row_kernel_levels().front(), step);
+    EXPECT_NE(best.square, start.square);
+    for (const RowKernels* level : row_kernel_levels()) {
+      HalfMoments parts = start;
+      for (uint32_t step = 0; step < 3; ++step)
+        for (const auto& [begin, end] : {std::pair{0, 1}, {1, 778}, {778, 2048}, {2048, 3001}})
+          parts.step(*level, step, begin, end);
+      EXPECT_EQ(parts.value, best.value) << level->level;
+      EXPECT_EQ(parts.mean, best.mean) << level->level;
+      EXPECT_EQ(parts.square, best.square) << level->level;
+    }
+  }
+}
+
+TEST(RowKernels, HalfMomentsAreNeighboursOfTheExactOnes) {
+  for (const RowKernels* level : row_kernel_levels()) {
+    HalfMoments a(999);
+    const HalfMoments before = a;
+    a.step(*level, 1);
+    for (size_t i = 0; i < a.value.size(); ++i) {
+      const double g = 0.5 * static_cast<double>(a.grad[i]);
+      const double m = 0.9 * static_cast<double>(as_float(before.mean[i])) + 0.1 * g;
+      const double v = 0.999 * static_cast<double>(as_float(before.square[i])) + 0.001 * g * g;
+      EXPECT_NEAR(static_cast<double>(as_float(a.mean[i])), m, std::abs(m) / 128 + 1e-7) << level->level;
+      EXPECT_NEAR(static_cast<double>(as_float(a.square[i])), v, v / 128 + 1e-7) << level->level;
+      const double wanted =
+          0.999 * static_cast<double>(before.value[i]) - 0.1 * m / (std::sqrt(v) / 0.05 + 1e-8);
+      EXPECT_NEAR(static_cast<double>(a.value[i]), wanted, 2e-6) << level->level;  // of the exact moments
+    }
+  }
+}
+
+// Rounded up or down, as a number around zero: x − E x in units of its deviation.
+double standardized(uint16_t rounded, double exact) {
+  const double x = static_cast<double>(as_float(rounded)), ulp = std::ldexp(1, std::ilogb(exact) - 7);
+  const double down = std::floor(exact / ulp) * ulp, up_share = (exact - down) / ulp;
+  return (x - exact) / (ulp * std::sqrt(up_share * (1 - up_share)));
+}
+
+// The mean of many roundings is the number, within five standard errors; no rounding tells anything of the
+// other moment's, of the next element's, or of the next step's.
+TEST(RowKernels, RoundingHasNoBias) {
+  constexpr int64_t kElements = 1 << 20;
+  const RowKernels& level = row_kernels();
+  const double most = 5 / std::sqrt(static_cast<double>(kElements));
+  for (const float grad : {0.3F, 2.0F, 5.0F, 7.7F}) {
+    const double g = 0.5 * static_cast<double>(grad), m = 0.9 * 1.0 + 0.1 * g, v = 0.999 + 0.001 * g * g;
+    HalfMoments first(kElements, 1, 1, grad), next = first;
+    first.step(level, 7);
+    next.step(level, 8);
+    double mean = 0, square = 0, both = 0, neighbours = 0, steps = 0, far = 0;
+    for (size_t i = 0; i < first.mean.size(); ++i) {
+      const double a = standardized(first.mean[i], m), b = standardized(first.square[i], v);
+      mean += a, square += b, both += a * b, steps += a * standardized(next.mean[i], m);
+      if (i > 0) neighbours += a * standardized(first.mean[i - 1], m);
+      if (i >= 4096) far += b * standardized(first.square[i - 4096], v);
+    }
+    for (const double sum : {mean, square, both, neighbours, steps, far})
+      EXPECT_LT(std::abs(sum) / static_cast<double>(kElements), most) << grad;
+  }
+}
+
+// A second moment of 1 on its way to 2, and to 0: (1 − β2) g² is a quarter of an ulp and is lost to the
+// nearest.
+TEST(RowKernels, HalfMomentsDoNotStandStill) {
+  for (const auto& [grad, goal] : {std::pair{std::sqrt(8.0F), 2.0}, std::pair{0.0F, 0.0}}) {
+    HalfMoments a(4096, 0, 1, grad);
+    uint16_t to_nearest = float_to_bfloat16(1);
+    for (uint32_t step = 0; step < 1500; ++step) {
+      a.step(row_kernels(), step);
+      to_nearest = float_to_bfloat16(0.999F * as_float(to_nearest) + 0.001F * static_cast<float>(goal));
+    }
+    double mean = 0;
+    for (const uint16_t x : a.square) mean += static_cast<double>(as_float(x)) / 4096;
+    const double exact = goal + (1 - goal) * std::pow(0.999, 1500);
+    EXPECT_NEAR(mean, exact, 0.004);  // an element's deviation is 6 %
+    EXPECT_EQ(as_float(to_nearest), 1.0F);
+    EXPECT_GT(std::abs(exact - 1), 0.7);
   }
 }
 

@@ -51,17 +51,34 @@ TEST(PolicyUpdate, EntropyBonusRaisesTheEntropy) {
   EXPECT_GT(after.entropy.mean().item().toDouble(), experience.entropy.mean().item().toDouble() + 1e-3);
 }
 
-TEST(PolicyUpdate, MicroBatchesChangeNothingInTheValueModel) {
-  std::array<Learners, 2> runs;  // not a vector: the players point into their models
+// Neighbours that share prompts, of which some limits part one.
+const std::vector<Episode> kSharedEpisodes = {
+    {{1, 5, 9}, {4, 7, 3, 2}, true, 1.5},    {{1, 5, 9}, {8, 2}, true, 0.2},
+    {{1, 5, 9}, {6, 6, 6, 6, 6}, false, -1}, {{1, 8}, {6, 2}, true, -0.5},
+    {{1, 4, 4, 4}, {9}, false, 0.3},         {{1, 4, 4, 4}, {9, 5, 7, 7, 2}, true, 0.8}};
+
+TEST(PolicyUpdate, MicroBatchesChangeNothing) {
+  const std::array<MicroBatchLimits, 5> limits = {
+      {{}, {.rows = 1}, {.rows = 4, .width = 8}, {.tokens = 9, .width = 8}, {.rows = 2, .tokens = 12}}};
+  std::array<Learners, 5> runs;  // not a vector: the players point into their models
+  std::array<Experience, 5> experiences;
   for (size_t run = 0; run < runs.size(); ++run) {
     UpdateOptions options;
-    options.micro_batch_size = static_cast<int64_t>(run);  // all at once, or one by one
-    const Experience experience = make_experience(runs[run].players, kEpisodes, 0.05, options);
-    runs[run].update(experience, options, 0, 1e-3);
+    options.limits = limits[run];
+    options.mini_batches = 2;
+    options.score_place = ScorePlace::after_end;
+    options.response_length = 5;
+    experiences[run] = make_experience(runs[run].players, kSharedEpisodes, 0.05, options);
+    runs[run].update(experiences[run], options, 1e-3, 1e-3);
+    for (const auto member : {&Experience::logp, &Experience::advantage, &Experience::entropy,
+                              &Experience::value, &Experience::returns, &Experience::logp_reference})
+      EXPECT_LT(largest_difference(experiences[run].*member, experiences[0].*member), 1e-12) << run;
+    for (const auto model : {&Learners::policy, &Learners::value}) {
+      const auto whole = (runs[0].*model).parameters(), pieces = (runs[run].*model).parameters();
+      for (size_t p = 0; p < whole.size(); ++p)
+        EXPECT_LT(largest_difference(whole[p].value, pieces[p].value), 1e-9) << whole[p].name;
+    }
   }
-  const auto whole = runs[0].value.parameters(), pieces = runs[1].value.parameters();
-  for (size_t p = 0; p < whole.size(); ++p)
-    EXPECT_LT(largest_difference(whole[p].value, pieces[p].value), 1e-12) << whole[p].name;
 }
 
 }  // namespace

@@ -127,7 +127,7 @@ TEST(PolicyUpdate, MicroBatchesChangeNothing) {
     AdamW policy_optimizer(policy.parameters(), {}), value_optimizer(value.parameters(), {});
     const Players players{role_of(policy), role_of(value), role_of(reference)};
     UpdateOptions options = options_of(run.settings);
-    options.micro_batch_size = micro;
+    options.limits.rows = micro;
     options.entropy_coefficient = 0.01;
     std::vector<Episode> episodes = episodes_of(run.rollouts, 0);
     for (size_t i = 1; i < 4; ++i) episodes[i].prompt = episodes[0].prompt;
