@@ -1,4 +1,4 @@
-// The loop of the stages that learn from rows (pretrain, sft, reward): batches in a keyed order, loss, step,
+// The loop of the stages that learn from rows (pretrain, sft, reward, dpo): batches in a keyed order, loss, step,
 // log, evaluation, the chosen weights. A stage says what a batch's loss is and how it is validated.
 #pragma once
 

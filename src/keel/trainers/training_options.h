@@ -27,7 +27,7 @@ struct TrainingOptions : Options {
   int64_t total_steps(int64_t examples) const;
 };
 
-/// Dropout and model selection: what the supervised trainers (pretrain, sft, reward) add.
+/// Dropout and model selection: what the supervised trainers (pretrain, sft, reward, dpo) add.
 struct SupervisedOptions : TrainingOptions {
   double dropout = 0.0, average_weights = 0.0;
   std::string validation;
