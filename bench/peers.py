@@ -104,6 +104,27 @@ def reward(a):
         train(trainer, tokens, StepTimes())
 
 
+def dpo(a):
+    from datasets import Dataset
+    from trl import DPOConfig, DPOTrainer
+
+    class OfIds(DPOTrainer):
+        """Rows carry ids, which need no tokenizer."""
+
+        def _prepare_dataset(self, dataset, *_):
+            return dataset
+
+    rows = models.read(a.data)[: a.batch]
+    parts = ("prompt", "chosen", "rejected")
+    data = [{f"{part}_input_ids": row[f"{part}_ids"] for part in parts} for row in rows]
+    tokens = sum(2 * len(row["prompt_ids"]) + len(row["chosen_ids"]) + len(row["rejected_ids"]) for row in rows)
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = OfIds(model=load("policy", a.model), processing_class=tokenizer(),
+                        args=DPOConfig(max_length=None, **common(a, folder)),
+                        train_dataset=Dataset.from_list(data * (a.steps + 1)))
+        train(trainer, tokens, StepTimes())
+
+
 def ppo(a):
     from trl import PPOConfig, PPOTrainer
 
@@ -174,7 +195,7 @@ def calibrate(a):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("task", choices=("sft", "reward", "ppo", "generate", "llama_cpp", "calibrate"))
+    parser.add_argument("task", choices=("sft", "reward", "dpo", "ppo", "generate", "llama_cpp", "calibrate"))
     parser.add_argument("--model")
     parser.add_argument("--data")
     parser.add_argument("--batch", type=int, default=16)

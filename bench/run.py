@@ -31,6 +31,7 @@ TASKS = [
     dict(name="SFT tiny, 32 rows", model="tiny", task="sft", batch=32, lengths=(64, 512), targets={"float32": 12.0}),
     dict(name="reward m30, 8 pairs", model="m30", task="reward", batch=8, lengths=(64, 512),
          targets={"float32": 6.0}),
+    dict(name="DPO m30, 8 pairs", model="m30", task="dpo", batch=8, lengths=(64, 512), targets={"bfloat16": 3.5}),
     dict(name="PPO m30, batch 16, 64 new, 4 epochs", model="m30", task="ppo", batch=16, lengths=(32, 64),
          targets={"float32": 3.0}),
     dict(name="PPO tiny, batch 64, 64 new", model="tiny", task="ppo", batch=64, lengths=(16, 32),
@@ -145,7 +146,7 @@ class Bench:
         if task["task"] == "sft":
             made = models.rows(name, task["batch"], *shape)
             task["tokens"] = sum(len(row["input_ids"]) for row in made)
-        elif task["task"] == "reward":
+        elif task["task"] in ("reward", "dpo"):
             made = models.pairs(name, task["batch"], *shape)
             task["tokens"] = sum(2 * len(row["prompt_ids"]) + len(row["chosen_ids"]) + len(row["rejected_ids"])
                                  for row in made)

@@ -44,6 +44,7 @@ def inputs(tmp_path):
         "sample": prompts,
         "ppo": prompts,
         "reward": preferences,
+        "dpo": preferences,
     }
     return {stage: write_rows(tmp_path / f"{stage}.jsonl", make(4)) for stage, make in makers.items()}
 
@@ -51,7 +52,7 @@ def inputs(tmp_path):
 def options_of(stage, tmp_path, inputs, model=None):
     """A small sound call of each stage."""
     options = {"model": model or POLICY, "prompts" if stage == "sample" else "data": inputs[stage]}
-    if stage in ("sft", "reward", "ppo"):
+    if stage in ("sft", "reward", "dpo", "ppo"):
         options |= {"output": tmp_path / "run", "steps": 1, "batch_size": 2}
     else:
         options["output"] = tmp_path / "out.jsonl"
@@ -159,19 +160,42 @@ def test_a_damaged_model_is_refused(refused, tmp_path, inputs, model_copy, damag
     refused("score", **options_of("score", tmp_path, inputs, model), names=[str(model), *names])
 
 
-@pytest.mark.parametrize("stage", ["sft", "reward", "ppo", "sample"])
+@pytest.mark.parametrize("stage", ["sft", "reward", "dpo", "ppo", "sample"])
 def test_every_stage_checks_the_weights(refused, tmp_path, inputs, model_copy, stage):
     model = model_copy("llama_untied", "model")
     DAMAGED_MODELS["nan"][0](model)
     refused(stage, **options_of(stage, tmp_path, inputs, model), names=[str(model), UP, "NaN"])
 
 
-@pytest.mark.parametrize("role", ["reward_model", "reference_model"])
-def test_ppo_checks_every_model(refused, tmp_path, inputs, model_copy, role):
+@pytest.mark.parametrize(
+    "stage, role", [("ppo", "reward_model"), ("ppo", "reference_model"), ("dpo", "reference_model")]
+)
+def test_every_model_is_checked(refused, tmp_path, inputs, model_copy, stage, role):
     model = model_copy("llama_reward" if role == "reward_model" else "llama_untied", "model")
     DAMAGED_MODELS["last byte missing"][0](model)
-    options = options_of("ppo", tmp_path, inputs) | {role: model}
-    refused("ppo", **options, names=[str(model), "truncated"])
+    options = options_of(stage, tmp_path, inputs) | {role: model}
+    refused(stage, **options, names=[str(model), "truncated"])
+
+
+@pytest.mark.parametrize("stage", ["dpo", "ppo"])
+def test_a_reference_of_other_ids_is_refused(refused, tmp_path, inputs, model_copy, stage):
+    smaller = model_copy("llama_untied", "smaller")
+    config(vocab_size=90)(smaller)
+    names = ("model.embed_tokens.weight", "lm_head.weight")
+    weights(lambda t: t.update({name: t[name][:90].clone() for name in names}))(smaller)
+    options = options_of(stage, tmp_path, inputs)
+    refused(stage, **options | {"reference_model": smaller}, names=[str(smaller), "vocabulary", "97", "90"])
+    stranger = model_copy("llama_untied", "stranger")
+    (stranger / "vocab.json").write_text("{}")
+    refused(stage, **options | {"reference_model": stranger}, names=[str(stranger), "tokenizer"])
+
+
+def test_a_reference_of_a_shorter_context_is_refused(refused, tmp_path, inputs, model_copy):
+    shorter = model_copy("llama_untied", "shorter")
+    config(max_position_embeddings=32)(shorter)
+    options = options_of("dpo", tmp_path, inputs) | {"reference_model": shorter}
+    refused("dpo", **options, names=[str(shorter), "context", "64", "32", "--max-length"])
+    keel("dpo", **options, max_length=32)
 
 
 @pytest.mark.parametrize(
@@ -180,6 +204,8 @@ def test_ppo_checks_every_model(refused, tmp_path, inputs, model_copy, role):
         ("ppo", "model", REWARD, "language model"),
         ("ppo", "reward_model", POLICY, "reward model"),
         ("ppo", "reference_model", REWARD, "language model"),
+        ("dpo", "model", REWARD, "language model"),
+        ("dpo", "reference_model", REWARD, "language model"),
         ("sft", "model", REWARD, "language model"),
         ("sample", "model", REWARD, "language model"),
     ],
@@ -262,25 +288,29 @@ def test_a_prompt_that_fills_the_context_leaves_ppo_nothing_to_do(refused, tmp_p
         ({"input_ids": [1, 5], "label": 2}, "label"),
     ],
 )
-def test_a_bad_comparison_is_named_by_its_line(refused, tmp_path, inputs, row, part):
+@pytest.mark.parametrize("stage", ["reward", "dpo"])
+def test_a_bad_comparison_is_named_by_its_line(refused, tmp_path, inputs, stage, row, part):
     path = with_third_line(tmp_path / "bad.jsonl", preferences(4), json.dumps(row))
-    options = options_of("reward", tmp_path, inputs | {"reward": path})
-    refused("reward", **options, names=[f"{path}:3]", part])
+    options = options_of(stage, tmp_path, inputs | {stage: path})
+    refused(stage, **options, names=[f"{path}:3]", part])
 
 
 @pytest.mark.parametrize(
-    "rows, part",
+    "stage, rows, part",
     [
-        ([dict(row, ranks=[1, 1, 1, 1]) for row in rankings(3)], "strict"),  # nothing to learn from
-        (labelled(3) + preferences(3), "both"),
-        ([], "none"),
+        ("reward", [dict(row, ranks=[1, 1, 1, 1]) for row in rankings(3)], "strict"),  # nothing to learn from
+        ("reward", labelled(3) + preferences(3), "both"),
+        ("reward", [], "none"),
+        ("dpo", [dict(row, ranks=[1, 1, 1, 1]) for row in rankings(3)], "strict"),
+        ("dpo", preferences(3) + labelled(3), "label"),
+        ("dpo", [], "none"),
     ],
-    ids=["ties only", "labels and preferences", "no rows"],
+    ids=lambda value: value if isinstance(value, str) else str(len(value)),
 )
-def test_rows_that_cannot_be_trained_on_are_refused(refused, tmp_path, inputs, rows, part):
+def test_rows_that_cannot_be_trained_on_are_refused(refused, tmp_path, inputs, stage, rows, part):
     path = write_rows(tmp_path / "rows.jsonl", rows)
-    options = options_of("reward", tmp_path, inputs | {"reward": path})
-    refused("reward", **options, names=[str(path), part])
+    options = options_of(stage, tmp_path, inputs | {stage: path})
+    refused(stage, **options, names=[str(path), part])
 
 
 def test_rankings_have_no_label_to_ask_of_every_token(refused, tmp_path, inputs):
@@ -384,6 +414,22 @@ def test_wrong_usage_is_refused(refused, words, names):
 )
 def test_ppo_refuses_what_it_cannot_do_right(refused, tmp_path, inputs, options, names):
     refused("ppo", **options_of("ppo", tmp_path, inputs) | options, status=2, names=names)
+
+
+@pytest.mark.parametrize(
+    "options, names",
+    [
+        ({"beta": 0}, ["--beta"]),
+        ({"loss_type": "sigmoidal"}, ["--loss-type", "sigmoid?"]),
+        ({"label_smoothing": 0.6}, ["--label-smoothing"]),
+        ({"label_smoothing": 0.1, "loss_type": "ipo"}, ["--label-smoothing", "sigmoid"]),
+        ({"select": "reward", "validation": "self"}, ["--select", "loss"]),
+    ],
+)
+def test_dpo_refuses_what_it_cannot_do_right(refused, tmp_path, inputs, options, names):
+    if "validation" in options:
+        options = options | {"validation": inputs["dpo"]}
+    refused("dpo", **options_of("dpo", tmp_path, inputs) | options, status=2, names=names)
 
 
 @pytest.mark.parametrize(
@@ -508,7 +554,13 @@ def interrupted(stage, options, ready, number=signal.SIGINT):
 
 @pytest.mark.parametrize(
     "stage, number",
-    [("sft", signal.SIGINT), ("sft", signal.SIGTERM), ("reward", signal.SIGINT), ("ppo", signal.SIGINT)],
+    [
+        ("sft", signal.SIGINT),
+        ("sft", signal.SIGTERM),
+        ("reward", signal.SIGINT),
+        ("dpo", signal.SIGINT),
+        ("ppo", signal.SIGINT),
+    ],
 )
 def test_training_stops_at_a_step_and_goes_on_from_there(tmp_path, inputs, stage, number):
     steps = 60 if stage == "ppo" else 400

@@ -30,12 +30,13 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 pytestmark = needs_program
 
 KILLS = 4
-MAKERS = {"sft": demonstrations, "reward": rankings, "ppo": prompts}
+MAKERS = {"sft": demonstrations, "reward": rankings, "dpo": rankings, "ppo": prompts}
 # Each draws on more than weights and moments: dropout keys, the best weights so far, an adaptive coefficient,
 # where a step that is filled by tokens begins, how moments are rounded.
 STAGE_OPTIONS = {
     "sft": {"steps": 40, "dropout": 0.1, "evaluate_every": 3, "select": "loss", "tokens_per_batch": 50},
     "reward": {"steps": 40, "dropout": 0.1, "micro_batch_size": 2, "average_weights": 0.9, "moments": "bfloat16"},
+    "dpo": {"steps": 40, "precompute_reference": True, "evaluate_every": 3, "select": "loss", "sft_coefficient": 0.3},
     "ppo": {
         "steps": 24,
         "reward_model": MODELS / "llama_reward",

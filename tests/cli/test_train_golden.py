@@ -1,5 +1,5 @@
-"""The loops of `keel sft` and `keel reward` through the binary: five steps on tests/golden/train, whose values are
-torch's (float64); here in float32. GPT-2 is compared in float64 by the unit tests: its key bias has no gradient, and
+"""The loops of `keel sft`, `keel reward` and `keel dpo` through the binary: five steps on tests/golden/train, whose
+values are torch's, ten on tests/golden/dpo, whose are TRL's (float64); here in float32. GPT-2 is compared in float64 by the unit tests: its key bias has no gradient, and
 Adam makes whole steps of float32's rounding (tests/golden/README.md)."""
 
 import json
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-GOLDEN = Path("tests/golden/train")
+GOLDEN, DPO = Path("tests/golden/train"), Path("tests/golden/dpo")
 KEEL = os.environ.get("KEEL_BINARY", "build/keel")
 
 
@@ -54,10 +54,43 @@ def test_five_steps_equal_torch(name, command, make, tmp_path):
         check=True,
         capture_output=True,
     )
-    metrics = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
-    np.testing.assert_allclose([row["loss"] for row in metrics], golden["loss"], rtol=2e-5)
-    np.testing.assert_allclose([row["gradient_norm"] for row in metrics], golden["grad_norm"], rtol=2e-4)
-    got, start = load_file(tmp_path / "run/final/model.safetensors"), load_file(GOLDEN / name / "model.safetensors")
+    assert_trained(tmp_path / "run", golden, GOLDEN / name, golden["grad_norm"], golden["loss"])
+
+
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        ("sigmoid", ["--beta", "0.3"]),
+        ("sigmoid_other_reference", ["--beta", "0.1", "--reference-model", DPO / "reference", "--precompute-reference"]),
+        ("conservative_with_sft", ["--beta", "0.5", "--label-smoothing", "0.2", "--sft-coefficient", "0.7"]),
+        ("ipo", ["--beta", "0.2", "--loss-type", "ipo"]),
+        ("hinge", ["--beta", "0.4", "--loss-type", "hinge", "--micro-batch-size", "3"]),
+    ],
+)
+def test_ten_steps_of_dpo_equal_trl(name, options, tmp_path):
+    golden, pairs = load_file(DPO / f"{name}.safetensors"), load_file(DPO / "pairs.safetensors")
+    data = [row for step in range(10) for row in preferences(pairs, step)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in data))
+    subprocess.run(
+        [KEEL, "dpo", "--model", DPO / "policy", "--data", tmp_path / "rows.jsonl", "--output", tmp_path / "run"]
+        + ["--steps", "10", "--batch-size", "4", "--no-shuffle", "--schedule", "constant", "--learning-rate", "3e-3"]
+        + ["--weight-decay", "0.1", "--precision", "float32"]
+        + options,
+        check=True,
+        capture_output=True,
+    )
+    metrics = assert_trained(tmp_path / "run", golden, DPO / "policy", golden["log.grad_norm"], golden["log.loss"])
+    for key in ("accuracy", "margin", "chosen_reward", "rejected_reward", "chosen_logp", "rejected_logp"):
+        np.testing.assert_allclose([row[key] for row in metrics], golden[f"log.{key}"], rtol=2e-5, atol=5e-5)
+
+
+def assert_trained(run, golden, start_folder, gradient_norm, loss):
+    """Metrics, and weights by the norm of their difference over that of what training changed."""
+    metrics = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    np.testing.assert_allclose([row["loss"] for row in metrics], loss, rtol=2e-5)
+    np.testing.assert_allclose([row["gradient_norm"] for row in metrics], gradient_norm, rtol=2e-4)
+    got, start = load_file(run / "final/model.safetensors"), load_file(start_folder / "model.safetensors")
     error = sum(np.sum((got[k] - golden["model." + k]) ** 2) for k in got)
     change = sum(np.sum((start[k] - golden["model." + k]) ** 2) for k in got)
     assert np.sqrt(error / change) < 1e-3
+    return metrics

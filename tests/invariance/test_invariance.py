@@ -186,7 +186,8 @@ def assert_trained_equal(ours, theirs, start, tolerance=3e-5):
     moved = distance(theirs[0], start[0])
     assert moved > 1e-2, "training moved nothing, so there is nothing to compare"
     assert distance(ours[0], theirs[0]) <= tolerance * moved
-    for name in ("loss", "margin", "reward", "kl", "entropy", "policy_loss", "value_loss", "gradient_norm"):
+    supervised = ("loss", "margin", "chosen_logp", "gradient_norm")
+    for name in (*supervised, "reward", "kl", "entropy", "policy_loss", "value_loss"):
         if name not in theirs[1][0]:
             continue
         a, b = (np.array([row[name] for row in metrics]) for _, metrics in (ours, theirs))
@@ -195,6 +196,7 @@ def assert_trained_equal(ours, theirs, start, tolerance=3e-5):
         assert abs(np.mean(a - b)) <= 5e-5 * scale, f"{name} drifts to one side"
 
 
+DPO = {"beta": 0.5}
 CASES = {
     "sft": ("sft", demonstrations, {}),
     "sft with dropout": ("sft", demonstrations, {"dropout": 0.2}),
@@ -203,6 +205,13 @@ CASES = {
     "rankings with ties on qwen2": ("reward", rankings, {"model": MODELS / "qwen2"}),
     "rankings with dropout": ("reward", rankings, {"dropout": 0.2}),
     "labels": ("reward", labelled, {}),
+    "dpo on pairs": ("dpo", preferences, DPO),
+    "dpo on rankings with ties, of gpt2": (
+        "dpo",
+        rankings,
+        DPO | {"model": MODELS / "gpt2", "loss_type": "ipo", "sft_coefficient": 0.5},
+    ),
+    "dpo with dropout": ("dpo", rankings, DPO | {"dropout": 0.2, "loss_type": "hinge"}),
     "ppo of gpt2": ("ppo", prompts, {"model": MODELS / "gpt2"}),
     "ppo on a shared trunk": ("ppo", prompts, {"shared_trunk": True}),
     "ppo with whitened rewards": ("ppo", prompts, {"whiten_rewards": True, "score_place": "after_end"}),
@@ -219,7 +228,9 @@ def test_micro_batches_do_not_matter(train, case):
         assert_trained_equal(train(stage, rows, **limits, **options), whole, start)
 
 
-@pytest.mark.parametrize("case", ["sft with dropout", "pairs", "ppo of gpt2", "ppo on a shared trunk"])
+@pytest.mark.parametrize(
+    "case", ["sft with dropout", "pairs", "dpo with dropout", "ppo of gpt2", "ppo on a shared trunk"]
+)
 def test_recomputing_blocks_changes_no_bit(train, case):
     stage, make, options = CASES[case]
     rows = make(7)
@@ -237,7 +248,7 @@ def test_threads_do_not_matter_to_training(train, case):
     assert_trained_equal(one, two, start)
 
 
-@pytest.mark.parametrize("stage, make", [("sft", demonstrations), ("reward", rankings)])
+@pytest.mark.parametrize("stage, make", [("sft", demonstrations), ("reward", rankings), ("dpo", rankings)])
 def test_order_within_a_batch_does_not_matter(train, stage, make):
     rows = make(7)
     start = train(stage, rows, shuffle=False, learning_rate=0)
@@ -245,7 +256,8 @@ def test_order_within_a_batch_does_not_matter(train, stage, make):
     assert_trained_equal(backward, forward, start)
 
 
-def test_a_ranking_trains_as_all_its_pairs(train):
+@pytest.mark.parametrize("stage", ["reward", "dpo"])
+def test_a_ranking_trains_as_all_its_pairs(train, stage):
     """Ouyang et al. 2022: one element of K(K-1)/2 pairs over a shared prompt, 1/C(K,2) each."""
     together = [row for row in rankings(9) if len(set(row["ranks"])) == 4]
     assert len(together) > 3
@@ -260,8 +272,17 @@ def test_a_ranking_trains_as_all_its_pairs(train):
         if row["ranks"][i] < row["ranks"][j]
     ]
     assert len(apart) == 6 * len(together)
-    start = train("reward", together, learning_rate=0)
-    assert_trained_equal(train("reward", apart), train("reward", together), start)
+    start = train(stage, together, learning_rate=0)
+    assert_trained_equal(train(stage, apart), train(stage, together), start)
+
+
+@pytest.mark.parametrize("reference", ["llama_untied", "llama_rope3"])
+def test_when_the_reference_is_asked_does_not_matter(train, reference):
+    rows = rankings(7)
+    options = {"reference_model": MODELS / reference, "beta": 0.3, "micro_batch_size": 3}
+    start = train("dpo", rows, **options | {"learning_rate": 0})
+    before, meanwhile = (train("dpo", rows, **options, precompute_reference=early) for early in (True, False))
+    assert_trained_equal(before, meanwhile, start)
 
 
 def test_dropout_is_keyed_by_seed_step_and_document(train):

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 TESTS = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("KEEL_TEST_DATA", TESTS.parents[1] / "shared" / "data")).resolve()
-GENERATORS = ("make_models", "make_losses", "make_sampling", "make_ppo", "make_train")
+GENERATORS = ("make_models", "make_losses", "make_sampling", "make_ppo", "make_train", "make_dpo")
 
 
 @pytest.fixture(scope="module")

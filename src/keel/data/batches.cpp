@@ -82,6 +82,31 @@ TokenRows token_rows(const JudgedBatch& judged) {
   return {at::tensor(rows, at::kLong), at::tensor(completions, at::kLong), at::tensor(weights, at::kDouble)};
 }
 
+CompletionBatch completion_batch(std::span<const Example* const> examples) {
+  CompletionBatch batch{judged_batch(examples), {}, {}, {}};
+  std::vector<int64_t> from, tokens, completions;
+  const std::vector<Segment>& segments = batch.forest.segments;
+  size_t segment = 0;
+  int64_t index = 0;
+  for (const Example* example : examples) {
+    const bool below = !example->prompt.empty();
+    const int64_t prompt_end = below ? segments[segment++].end : 0;
+    for (const std::vector<int64_t>& ids : example->completions) {
+      const int64_t begin = segments[segment++].begin;
+      for (size_t t = below ? 0 : 1; t < ids.size(); ++t) {
+        from.push_back(t == 0 ? prompt_end - 1 : begin + static_cast<int64_t>(t) - 1);
+        tokens.push_back(ids[t]);
+        completions.push_back(index);
+      }
+      ++index;
+    }
+  }
+  batch.from = at::tensor(from, at::kLong);
+  batch.tokens = at::tensor(tokens, at::kLong);
+  batch.completion = at::tensor(completions, at::kLong);
+  return batch;
+}
+
 RankedPairs ranked_pairs(std::span<const int64_t> ranks) {
   RankedPairs pairs;
   for (size_t i = 0; i < ranks.size(); ++i)

@@ -41,6 +41,14 @@ struct TokenRows {
 };
 TokenRows token_rows(const JudgedBatch& judged);
 
+/// A judged batch in which every token of the completions is scored: tokens[i], of completion[i] among the R,
+/// is predicted from row from[i], a completion's first one from its prompt's last row. Without a prompt the
+/// first one is not scored.
+struct CompletionBatch : JudgedBatch {
+  Tensor from, tokens, completion;  // (S) int64
+};
+CompletionBatch completion_batch(std::span<const Example* const> examples);
+
 /// The strictly ordered pairs of one prompt's K ranked completions, as indices 0 .. K-1 (ranks: 1 is best,
 /// equal numbers tie and give no pair).
 struct RankedPairs {

@@ -54,6 +54,21 @@ void set_trainable(const Model& model, bool trainable) {
   for (const Parameter& parameter : model.parameters()) parameter.value.set_requires_grad(trainable);
 }
 
+Model frozen(Model model) {
+  set_trainable(model, false);
+  if (model.precision != Precision::bfloat16 || model.decoder.embedding().scalar_type() != at::kFloat)
+    return model;
+  std::vector<Parameter> parameters = model.decoder.parameters();
+  for (const Block& block : model.decoder.blocks())
+    for (const Linear* matrix : {&block.qkv, &block.attention_out, &block.up, &block.down})
+      for (Parameter& parameter : parameters)
+        if (parameter.value.is_same(matrix->weight)) parameter.value = matrix->weight.to(at::kBFloat16);
+  const bool tied = model.head.weight.is_same(model.decoder.embedding());
+  model.decoder = Decoder(model.config(), std::move(parameters));
+  if (model.head.kind == HeadKind::language && !tied) model.head.weight = model.head.weight.to(at::kBFloat16);
+  return model;
+}
+
 Role role_of(const Model& model) {
   return {&model.decoder, &model.head, model.precision, model.recompute};
 }

@@ -5,6 +5,7 @@
 #include "keel/models/average.h"
 #include "keel/models/model_folder.h"
 #include "keel/pipeline/stages.h"
+#include "keel/trainers/dpo.h"
 #include "keel/trainers/ppo.h"
 #include "keel/trainers/reward.h"
 #include "keel/trainers/sft.h"
@@ -66,6 +67,20 @@ std::vector<Stage> training_stages() {
           "sampler's log-probabilities and the trainer's.\n\n    keel ppo --model runs/sft/final "
           "--reward-model runs/reward/final --data prompts.jsonl --output runs/ppo --steps 100",
           &train_ppo),
+      make_stage(
+          "dpo", "Optimise a policy on comparisons, without a reward model.",
+          "Rows are preferences (`prompt`, `chosen`, `rejected`) or rankings (`prompt`, `completions`, "
+          "`ranks`: 1 "
+          "is best, equal numbers tie); all pairs of one prompt are one element of the loss. `metrics.jsonl` "
+          "has "
+          "a row a step: a completion's reward is beta times the log-ratio of policy to reference, `margin` "
+          "the "
+          "better one's minus the worse one's, `accuracy` the share of pairs where that is above 0 (at the "
+          "first "
+          "step it is exactly 0), `chosen_logp` and `rejected_logp` sums over a completion's tokens (ipo: "
+          "means).\n\n    keel dpo --model runs/sft/final --data rankings.jsonl --validation held-out.jsonl "
+          "--output runs/dpo",
+          &train_dpo),
       make_stage(
           "average", "Average the weights of models fine-tuned from the same one.",
           "One model that costs no more to run than each of them and is often better on new texts: reward "

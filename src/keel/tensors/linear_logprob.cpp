@@ -231,8 +231,9 @@ void count(const Tensor& hidden, const Tensor& weight) {
 
 LogProbs linear_logprob(const Tensor& hidden, const Tensor& weight, const Tensor& tokens,
                         const LogProbOptions& options) {
-  if (!hidden.is_cpu() || hidden.scalar_type() != at::kFloat || weight.scalar_type() != at::kFloat ||
-      hidden.size(0) == 0)
+  const bool narrow = options.precision == Precision::bfloat16 && weight.scalar_type() == at::kBFloat16;
+  if (!hidden.is_cpu() || hidden.scalar_type() != at::kFloat ||
+      (weight.scalar_type() != at::kFloat && !narrow) || hidden.size(0) == 0)
     return linear_logprob_plain(hidden, weight, tokens, options);
   check_arguments(hidden, weight, tokens);
   count(hidden, weight);

@@ -115,6 +115,9 @@ KEEL_KERNEL void store(T* to, Vector v, First part) {
 KEEL_KERNEL void copy_lanes(uint16_t* to, Halves halves, All) {
   __builtin_memcpy(to, &halves, sizeof halves);
 }
+KEEL_KERNEL void copy_lanes(uint16_t* to, Halves halves, Half) {
+  __builtin_memcpy(to, &halves, sizeof halves / 2);
+}
 KEEL_KERNEL void copy_lanes(uint16_t* to, Halves halves, First part) {
   for (int64_t i = 0; i < part.count; ++i) to[i] = halves[i];
 }

@@ -7,6 +7,7 @@
 #include "keel/base/log.h"
 #include "keel/data/batches.h"
 #include "keel/models/model_folder.h"
+#include "keel/scoring/reward_model.h"
 
 namespace keel {
 
@@ -35,6 +36,17 @@ Model open_reward_model(const std::filesystem::path& folder, const std::string& 
     throw Error(folder.string(),
                 "expected a reward model (…ForSequenceClassification), got a language model");
   return model;
+}
+
+Model open_reference(const std::filesystem::path& folder, const Model& policy, const std::string& precision) {
+  Model reference = open_language_model(folder, precision);
+  const int64_t ours = policy.config().vocabulary, theirs = reference.config().vocabulary;
+  if (ours != theirs)
+    throw Error(folder.string(), "expected the policy's vocabulary of " + std::to_string(ours) +
+                                     " ids in its reference, got " + std::to_string(theirs));
+  if (!same_tokenizer(folder, policy.folder))
+    throw Error(folder.string(), "expected the policy's tokenizer beside its reference, got another one");
+  return frozen(std::move(reference));
 }
 
 std::optional<int64_t> end_id(const Model& model, const Tokenizer* tokenizer) {

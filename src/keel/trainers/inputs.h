@@ -19,6 +19,10 @@ Model open_model(const std::filesystem::path& folder, const std::string& precisi
 Model open_language_model(const std::filesystem::path& folder, const std::string& precision);
 Model open_reward_model(const std::filesystem::path& folder, const std::string& precision);
 
+/// A frozen reference for a policy: a language model with the same ids. Errors: [folder] another kind,
+/// vocabulary or tokenizer.
+Model open_reference(const std::filesystem::path& folder, const Model& policy, const std::string& precision);
+
 /// The id that ends a text: the tokenizer's, else the config's.
 std::optional<int64_t> end_id(const Model& model, const Tokenizer* tokenizer);
 

@@ -68,10 +68,10 @@ Model make_value(const PpoOptions& o, const Model& policy, const RewardModel& ju
 
 Cast make_cast(const PpoOptions& o) {
   Model policy = open_language_model(o.model, o.precision);
-  Model reference = open_language_model(o.reference_model.empty() ? o.model : o.reference_model, o.precision);
+  Model reference =
+      open_reference(o.reference_model.empty() ? o.model : o.reference_model, policy, o.precision);
   RewardModel judge(open_reward_model(o.reward_model, o.precision), o.model);
   Model value = make_value(o, policy, judge);
-  set_trainable(reference, false);
   set_trainable(policy, true);
   set_trainable(value, true);
   policy.recompute = value.recompute = o.recompute;

@@ -165,13 +165,9 @@ Validation validate(const RewardTask& task, const ExampleSet& set, BatchBounds b
 }
 
 Json validation_row(const Validation& v) {
-  const Interval interval = wilson(v.right, v.judged);
-  return {{"validation_loss", v.loss},
-          {"validation_accuracy",
-           static_cast<double>(v.right) / static_cast<double>(std::max<int64_t>(1, v.judged))},
-          {"validation_accuracy_low", interval.low},
-          {"validation_accuracy_high", interval.high},
-          {"validation_pairs", v.judged}};
+  Json row = {{"validation_loss", v.loss}};
+  row.update(validation_accuracy(v.right, v.judged));
+  return row;
 }
 
 // Mean and deviation of the reward over demonstrations; the head is changed so that they become 0 (and 1).

@@ -2,9 +2,19 @@
 
 #include "keel/data/examples.h"
 #include "keel/optimizers/weight_average.h"
+#include "keel/statistics/intervals.h"
 #include "keel/trainers/training_run.h"
 
 namespace keel {
+
+Json validation_accuracy(int64_t right, int64_t judged) {
+  const Interval interval = wilson(right, judged);
+  return {
+      {"validation_accuracy", static_cast<double>(right) / static_cast<double>(std::max<int64_t>(1, judged))},
+      {"validation_accuracy_low", interval.low},
+      {"validation_accuracy_high", interval.high},
+      {"validation_pairs", judged}};
+}
 
 void train_supervised(const SupervisedTask& task, SupervisedOptions& options) {
   // 1. How many steps, and which rows each one sees.
@@ -26,6 +36,7 @@ void train_supervised(const SupervisedTask& task, SupervisedOptions& options) {
   };
   TrainingRun run(task.stage, options, task.inputs, steps, {{"", task.model}}, visit);
   if (run.finished()) return;
+  if (task.prepare) task.prepare(run.path());
 
   // 3. Loss, gradients, step, log.
   Json last;

@@ -38,7 +38,7 @@ struct TrainingOptions : Options {
   int64_t total_steps(const DataOrder& order) const { return steps > 0 ? steps : order.steps(); }
 };
 
-/// Dropout and model selection: what the supervised trainers (pretrain, sft, reward) add.
+/// Dropout and model selection: what the supervised trainers (pretrain, sft, reward, dpo) add.
 struct SupervisedOptions : TrainingOptions {
   double dropout = 0.0, average_weights = 0.0;
   std::string validation;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "keel/algorithms/advantages.h"
+#include "keel/algorithms/dpo.h"
 #include "keel/algorithms/kl.h"
 #include "keel/algorithms/ppo.h"
 #include "keel/algorithms/preference_loss.h"
@@ -175,10 +176,35 @@ TEST(Ppo, PolicyAndValueLossEqualTrl) {
   }
 }
 
+TEST(DpoLoss, EqualsTrl) {
+  const GoldenTensors file = losses("dpo");
+  const PairLogps policy{file["better"].requires_grad_(true), file["worse"].requires_grad_(true)},
+      reference{file["better_reference"], file["worse_reference"]};
+  const Tensor weight = file["weight"];
+  for (const std::string name : {"sigmoid", "conservative", "ipo", "hinge"}) {
+    const double beta = number(file[name + "_beta"]);
+    const double smoothing = name == "conservative" ? number(file["label_smoothing"]) : 0;
+    const Tensor loss = name == "ipo"     ? ipo_loss(policy, reference, weight, beta)
+                        : name == "hinge" ? hinge_loss(policy, reference, weight, beta)
+                                          : dpo_loss(policy, reference, weight, beta, smoothing);
+    expect_loss(loss, file[name + "_loss"], {policy.better, policy.worse},
+                {file[name + "_grad_better"], file[name + "_grad_worse"]});
+    EXPECT_LT(largest_difference(implicit_reward(policy.better, reference.better, beta).detach(),
+                                 file[name + "_better_reward"]),
+              kExact)
+        << name;
+    EXPECT_LT(largest_difference(implicit_reward(policy.worse, reference.worse, beta).detach(),
+                                 file[name + "_worse_reward"]),
+              kExact)
+        << name;
+  }
+}
+
 TEST(Losses, RefuseShapesThatDoNotFit) {
   const Tensor three = at::zeros({3}), two = at::zeros({2});
   EXPECT_THROW(preference_loss(three, two, {}, three), std::invalid_argument);
   EXPECT_THROW(ppo_policy_loss(three, three, two, three, {}), std::invalid_argument);
+  EXPECT_THROW(dpo_loss({three, three}, {three, two}, three, 0.1), std::invalid_argument);
   EXPECT_THROW(generalized_advantages(three, three, std::vector<int64_t>{0, 2}, 1, 1), std::invalid_argument);
 }
 

@@ -152,6 +152,29 @@ TEST(ModelFolder, DamagedFoldersAreRefusedByName) {
   EXPECT_NE(refusal(folder.path()).find("NaN"), std::string::npos);
 }
 
+// Half the memory where products run in bfloat16, and not a bit of difference; in float32 nothing is changed.
+TEST(Frozen, HoldsTheMatricesInBfloat16AndComputesTheSame) {
+  for (const std::string name : {"llama_untied", "llama_tied", "gpt2", "qwen2"})
+    for (const Precision precision : {Precision::bfloat16, Precision::float32}) {
+      Model model = load_model(golden("models/" + name));
+      model.precision = precision;
+      const Model held = frozen(clone_model(model));
+      ForestBuilder builder;
+      builder.add(std::vector<int64_t>{1, 5, 9}, builder.add(std::vector<int64_t>{3, 4}));
+      const Forest forest = builder.build();
+      const Tensor from = at::arange(4), tokens = forest.tokens.slice(0, 1);
+      const auto logp_of = [&](const Model& m) {
+        const Tensor hidden = forest_hidden(m.decoder, forest, {.precision = m.precision});
+        return language_logprobs(role_of(m), hidden, from, tokens).logp;
+      };
+      EXPECT_TRUE(logp_of(held).equal(logp_of(model))) << name;
+      const auto matrix = held.decoder.blocks()[1].up.weight.scalar_type();
+      EXPECT_EQ(matrix, precision == Precision::bfloat16 ? at::kBFloat16 : at::kFloat);
+      EXPECT_EQ(held.head.weight.is_same(held.decoder.embedding()), name != "llama_untied");
+      EXPECT_EQ(held.head.weight.scalar_type(), name == "llama_untied" ? matrix : at::kFloat);
+    }
+}
+
 TEST(NewModel, WeightsDependOnTheSeedAlone) {
   const Model golden_model = load_model(golden("models/llama_untied"));
   const Model a = new_model(*golden_model.family, golden_model.config(), HeadKind::language, 1);

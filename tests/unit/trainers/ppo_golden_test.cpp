@@ -8,6 +8,7 @@
 #include "tensors/dense_reference.h"
 #include "tensors/golden_tensors.h"
 #include "test_data.h"
+#include "trainers/golden_training.h"
 
 namespace keel {
 namespace {
@@ -50,22 +51,6 @@ std::vector<Episode> episodes_of(const GoldenTensors& file, int64_t update) {
                         finished[static_cast<int64_t>(i)].item().toLong() != 0,
                         scores[static_cast<int64_t>(i)].item().toDouble()});
   return episodes;
-}
-
-// ‖Δw − Δw_TRL‖ / ‖Δw_TRL‖ over all weights of a model.
-double relative_error(const Model& model, const std::filesystem::path& start, const GoldenTensors& wanted,
-                      const std::string& prefix) {
-  const TemporaryFolder folder;
-  save_model(model, folder.path());
-  const GoldenTensors got(folder.path() / "model.safetensors"), before(start / "model.safetensors");
-  double error = 0, change = 0;
-  const SafetensorsFile names(start / "model.safetensors");
-  for (const TensorBytes& tensor : names.tensors()) {
-    const Tensor goal = wanted[prefix + tensor.name], origin = before[tensor.name].to(at::kDouble);
-    error += (got[tensor.name] - goal).square().sum().item().toDouble();
-    change += (goal - origin).square().sum().item().toDouble();
-  }
-  return std::sqrt(error / change);
 }
 
 class PpoGolden : public testing::TestWithParam<std::string> {};

@@ -12,6 +12,7 @@
 #include "tensors/dense_reference.h"
 #include "tensors/golden_tensors.h"
 #include "test_data.h"
+#include "trainers/golden_training.h"
 
 namespace keel {
 namespace {
@@ -22,14 +23,6 @@ double number(const Tensor& tensor) {
   return tensor.item().toDouble();
 }
 
-std::vector<std::vector<int64_t>> unpack(const GoldenTensors& file, const std::string& prefix) {
-  const auto tokens = ids_of(file[prefix + "tokens"]), offsets = ids_of(file[prefix + "offsets"]);
-  std::vector<std::vector<int64_t>> rows;
-  for (size_t i = 1; i < offsets.size(); ++i)
-    rows.emplace_back(tokens.begin() + offsets[i - 1], tokens.begin() + offsets[i]);
-  return rows;
-}
-
 std::vector<Example> demonstrations(const GoldenTensors& file, const std::string& step) {
   std::vector<Example> examples;
   const auto lengths = ids_of(file[step + "prompt_lengths"]);
@@ -37,15 +30,6 @@ std::vector<Example> demonstrations(const GoldenTensors& file, const std::string
     const auto split = row.begin() + lengths[examples.size()];
     examples.push_back({.prompt = {row.begin(), split}, .completions = {{split, row.end()}}});
   }
-  return examples;
-}
-
-std::vector<Example> preferences(const GoldenTensors& file, const std::string& step) {
-  const auto prompts = unpack(file, step + "prompt_"), chosen = unpack(file, step + "chosen_"),
-             rejected = unpack(file, step + "rejected_");
-  std::vector<Example> examples;
-  for (size_t i = 0; i < prompts.size(); ++i)
-    examples.push_back({.prompt = prompts[i], .completions = {chosen[i], rejected[i]}, .ranks = {1, 2}});
   return examples;
 }
 
