@@ -273,7 +273,7 @@ TEST(RowKernels, RoundingHasNoBias) {
   constexpr int64_t kElements = 1 << 20;
   const RowKernels& level = row_kernels();
   const double most = 5 / std::sqrt(static_cast<double>(kElements));
-  for (const float grad : {0.3F, 2.0F, 5.0F, 7.7F}) {
+  for (const float grad : {0.3F, 2.5F, 5.0F, 7.7F}) {
     const double g = 0.5 * static_cast<double>(grad), m = 0.9 * 1.0 + 0.1 * g, v = 0.999 + 0.001 * g * g;
     HalfMoments first(kElements, 1, 1, grad), next = first;
     first.step(level, 7);
