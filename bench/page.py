@@ -12,8 +12,8 @@ Written by `make bench` (bench/run.py, scaling.py, precision.py) from docs/resul
 part again and keeps the rest.
 
 - **A round** is libtorch's products, the peers, Keel, the products again. It counts when others took at most
-  {machine.MOST_OTHERS:.0%} of the machine and the median product changed by at most {machine.MOST_CHANGE:.0%} in each
-  format; else it is discarded and tried again, at most three times the rounds in all unless the table below says another
+  {machine.MOST_OTHERS:.0%} of the machine and the median {machine.JUDGE} product
+  changed by at most {machine.MOST_CHANGE:.0%}; else it is discarded and tried again, at most three times the rounds in all unless the table below says another
   limit. Figures are medians of the rounds; in brackets the smallest and largest round.
 - **Rates**: useful tokens/s for training (padding does not count; both rows of a pair count whole, prompts too), episodes/s
   for PPO (an episode is 64 new tokens), new tokens/s for generation. Peers: TRL's trainers without gradient checkpointing,
