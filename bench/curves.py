@@ -63,8 +63,8 @@ CURVES = [
           **vocabularies("sft", 8, lengths=(256, 256))),
     Curve("vocabulary-generate", "Generation against the vocabulary: m30, 16 rows, prompts of 32, 64 new", "vocabulary",
           **vocabularies("generate", 16, lengths=(32, 32), new=64)),
-    Curve("samples-ppo", "PPO against the samples of a prompt: m30, 16 episodes a step, prompts of 256, 64 new",
-          "samples a prompt", {n: Task(f"PPO samples {n}", "m30", "ppo", 16 // n, (256, 256), 64, n, mini_batches=1)
+    Curve("samples-ppo", "PPO against the samples of a prompt: m30, 16 episodes a step, prompts of 128, 64 new",
+          "samples a prompt", {n: Task(f"PPO samples {n}", "m30", "ppo", 16 // n, (128, 128), 64, n, mini_batches=1)
                                for n in SAMPLES}, (1, 16)),
     Curve("samples-generate", "Generation against the samples of a prompt: m30, 16 rows, prompts of 256, 64 new",
           "samples a prompt", {n: Task(f"generate samples {n}", "m30", "generate", 16 // n, (256, 256), 64, n)

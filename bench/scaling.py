@@ -18,7 +18,8 @@ def profile(session, curve, points):
     """Breakdowns of the points that show a bend; runs are long, so that loading the model hides nothing."""
     for point in points:
         if point["x"] in curve.profiled and shares.available():
-            job = Job(curve.points[point["x"]], session.a.keel, session.a.work, 4 * session.a.steps)
+            task = curve.points[point["x"]]
+            job = Job(task, session.a.keel, session.a.work, session.a.steps * (1 if task.kind == "ppo" else 4))
             job.prepare()
             job.remove_output()
             point["shares"] = shares.shares(job.keel_command())

@@ -26,7 +26,7 @@ GROUPS = {
     "the rest of libtorch": r"libtorch|libc10",
     "other": r"",
 }
-LINE = re.compile(r"^\s*([\d.]+)%\|\s*(.*?)\|\s*(?:\[.\]\s*)?(.*?)\s*(?:\|.*)?$")
+LINE = re.compile(r"^\s*([\d.]+)%\s*\|\s*(.*?)\|\s*(?:\[.\]\s*)?(.*?)\s*(?:\|.*)?$")
 
 
 def grouped(report):
@@ -49,13 +49,13 @@ def shares(command):
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "perf.data"
         record = ["perf", "record", "-q", "-F", "499", "-o", str(data), *command]
-        started = subprocess.Popen(record, cwd=ROOT, env=os.environ | {"ONEDNN_JIT_PROFILE": "2"},
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         maps = set(Path("/tmp").glob("perf-*.map"))
-        if started.wait() or not data.exists():
+        done = subprocess.run(record, cwd=ROOT, env=os.environ | {"ONEDNN_JIT_PROFILE": "2"}, capture_output=True)
+        if done.returncode or not data.exists():
             return None
         report = subprocess.run(["perf", "report", "-i", str(data), "--stdio", "-t", "|", "--sort", "dso,symbol"],
                                 capture_output=True, text=True).stdout
     for path in set(Path("/tmp").glob("perf-*.map")) - maps:
         path.unlink()
-    return grouped(report)
+    found = grouped(report)
+    return found if sum(found.values()) > 0.5 else None
