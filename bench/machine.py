@@ -6,13 +6,14 @@ when the median bfloat16 product became a tenth faster or slower. (libtorch's fl
 half second to the next on a machine where nothing else runs, so they judge nothing.)
 """
 
+import importlib.util
 import os
 import platform
 import statistics
 import subprocess
-import sys
 import time
 from datetime import datetime, timezone
+from importlib import metadata
 from pathlib import Path
 
 import torch
@@ -92,9 +93,9 @@ def description():
 
 
 def versions():
-    command = [sys.executable, "-m", "pip", "list", "--format", "freeze"]
-    listed = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
-    return ", ".join(line.replace("==", " ") for line in listed if line.split("=")[0].lower() in PACKAGES)
+    installed = {package: metadata.version(package) for package in PACKAGES
+                 if importlib.util.find_spec(package.replace("_python", ""))}
+    return ", ".join(f"{package} {version}" for package, version in installed.items())
 
 
 def stamp():

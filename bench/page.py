@@ -8,8 +8,8 @@ from session import middle, ratios, shares
 
 INTRODUCTION = f"""# Benchmarks
 
-Written by `make bench` (bench/run.py, scaling.py, precision.py) from docs/results/*.json; `--only EXPRESSION` measures a
-part again and keeps the rest.
+Written by `make bench` (bench/run.py, scaling.py, precision.py) from docs/results/*.json. `make bench BENCH="--only 'SFT
+tiny'"` measures the tasks and curves whose names match again and keeps the rest; `--help` of each script tells more.
 
 - **A round** is libtorch's products, the peers, Keel, the products again. It counts when others took at most
   {machine.MOST_OTHERS:.0%} of the machine and the median {machine.JUDGE} product
