@@ -4,17 +4,18 @@ A forward pass after Kaplan et al. 2020 (arXiv 2001.08361, section 2.1), two FLO
 
     C = 2 N n + 4 L d s + 2 h V p
 
-n tokens, N elements in the blocks' matrices, L layers, d = heads * width of a head, s pairs of a query and a key that it
-sees (causal: n (n + 1) / 2 in a row), h hidden, V vocabulary, p tokens that are predicted. Departures: the head counts
-for predicted tokens alone; scores and values both count, masked pairs do not. Training is three forward passes. A
-prompt that several responses share counts once. Padding, recomputation, norms and softmax count nothing.
+n tokens, N elements in the blocks' matrices, L layers, d = heads * width of a head, s pairs of a query and a key
+that it sees (causal: n (n + 1) / 2 in a row), h hidden, V vocabulary, p tokens that are predicted. Departures: the
+head counts for predicted tokens alone; scores and values both count, masked pairs do not. Training is three
+forward passes. A prompt that several responses share counts once. Padding, recomputation, norms and softmax count
+nothing.
 """
 
 NARROW = 256  # below this width `--precision auto` is float32 (kNarrow in src/keel/tensors/precision.cpp)
 
 
 def format_used(precision, shape):
-    """The number format of products that Keel takes here; a processor without bfloat16 products has no share of them."""
+    """The number format of Keel's products, where the processor multiplies bfloat16."""
     return precision if precision != "auto" else ("bfloat16" if shape["hidden_size"] >= NARROW else "float32")
 
 
@@ -33,8 +34,11 @@ def seen(length, before=0):
 
 def forward(shape, tokens, pairs, predicted):
     hidden = shape["hidden_size"]
-    return (2 * matrix_elements(shape) * tokens + 4 * shape["num_hidden_layers"] * hidden * pairs
-            + 2 * hidden * shape["vocab_size"] * predicted)
+    return (
+        2 * matrix_elements(shape) * tokens
+        + 4 * shape["num_hidden_layers"] * hidden * pairs
+        + 2 * hidden * shape["vocab_size"] * predicted
+    )
 
 
 def tree(shape, prompt, responses, head):

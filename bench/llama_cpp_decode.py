@@ -1,4 +1,4 @@
-"""Decoding by llama.cpp's Python package: a random Llama folder becomes GGUF in bfloat16, then greedy steps of a batch."""
+"""Decoding by llama.cpp's Python package: a random Llama folder becomes GGUF in bfloat16, then greedy steps."""
 
 import ctypes
 import json

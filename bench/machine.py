@@ -93,14 +93,24 @@ def description():
 
 
 def versions():
-    installed = {package: metadata.version(package) for package in PACKAGES
-                 if importlib.util.find_spec(package.replace("_python", ""))}
+    installed = {
+        package: metadata.version(package)
+        for package in PACKAGES
+        if importlib.util.find_spec(package.replace("_python", ""))
+    }
     return ", ".join(f"{package} {version}" for package, version in installed.items())
 
 
+def git(*arguments):
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, cwd=ROOT).stdout.strip()
+
+
 def stamp():
-    """When and of which commit a measurement is."""
-    git = ["git", "describe", "--always", "--dirty", "--abbrev=7", "--exclude=*"]
-    commit = subprocess.run(git, capture_output=True, text=True, cwd=ROOT).stdout.strip()
-    return {"date": datetime.now(timezone.utc).strftime("%Y-%m-%d"), "commit": commit or "unknown",
-            "machine": description(), "versions": versions()}
+    """When and of which commit a measurement is; a change of the program or the benchmark makes the commit dirty."""
+    dirty = "-dirty" if git("status", "--porcelain", "--untracked-files=no", "--", "src", "bench") else ""
+    return {
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+        "commit": (git("rev-parse", "--short=7", "HEAD") or "unknown") + dirty,
+        "machine": description(),
+        "versions": versions(),
+    }

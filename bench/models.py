@@ -1,8 +1,8 @@
 """The models and rows of the benchmark: random weights, random tokens, from fixed seeds.
 
-tiny: hidden 128, 2 layers, 8 heads, 4 key heads, MLP 384. m30: hidden 512, 8 layers, 8 heads, MLP 1408. m124: hidden 768,
-12 layers, 12 heads, MLP 2560, vocabulary 32,000. The vocabulary is 2,048 elsewhere, unless the name says another
-(m30-32k, m30-v8192). h256, h384, h640 lie between them.
+tiny: hidden 128, 2 layers, 8 heads, 4 key heads, MLP 384. m30: hidden 512, 8 layers, 8 heads, MLP 1408. m124: hidden
+768, 12 layers, 12 heads, MLP 2560, vocabulary 32,000. The vocabulary is 2,048 elsewhere, unless the name says another
+(m30-32k, m30-v8192, m124-2k). h256, h384, h640 lie between them.
 """
 
 import json

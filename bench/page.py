@@ -1,37 +1,56 @@
-"""docs/BENCHMARKS.md from docs/results: benchmarks.json (run.py), scaling.json (scaling.py), precision.json (precision.py)."""
+"""docs/BENCHMARKS.md from docs/results: benchmarks.json, scaling.json, precision.json, of the scripts run, scaling and
+precision."""
 
 import statistics
 
 import curves
 import machine
-from session import middle, ratios, shares
+from session import figure, middle, ratios, shares
 
 INTRODUCTION = f"""# Benchmarks
 
-Written by `make bench` (bench/run.py, scaling.py, precision.py) from docs/results/*.json. `make bench BENCH="--only 'SFT
-tiny'"` measures the tasks and curves whose names match again and keeps the rest; `--help` of each script tells more.
+Written by `make bench` (bench/run.py, scaling.py, precision.py) from docs/results/*.json. Tasks and curves whose names
+match an expression are measured again by `make bench BENCH="--only 'SFT tiny'"`, which keeps the rest; `--help` of
+each script tells more.
 
 - **A round** is libtorch's products, the peers, Keel, the products again. It counts when others took at most
-  {machine.MOST_OTHERS:.0%} of the machine and the median {machine.JUDGE} product
-  changed by at most {machine.MOST_CHANGE:.0%}; else it is discarded and tried again, at most three times the rounds in all unless the table below says another
-  limit. Figures are medians of the rounds; in brackets the smallest and largest round.
-- **Rates**: useful tokens/s for training (padding does not count; both rows of a pair count whole, prompts too), episodes/s
-  for PPO (an episode is 64 new tokens), new tokens/s for generation. Peers: TRL's trainers without gradient checkpointing,
-  transformers' `generate`, llama.cpp's Python package in bfloat16. TRL's PPO runs with accumulation 4, which makes it take
-  four optimizer steps an epoch (its `step` lies inside `accumulate`); Keel is given four mini-batches.
-- **Share**: model FLOPs of the useful tokens over the best rate of libtorch's products (512³ to 2,048³) around the round,
-  in the number format that Keel multiplies in. A forward pass is `2 N n + 4 L d s + 2 h V p` (Kaplan et al. 2020: n tokens,
-  N elements of the blocks' matrices, s pairs of a query and a key it sees, p predicted tokens); training is three
-  (bench/flops.py). Padding, recomputation, norms, softmax and the optimizer count nothing.
+  {machine.MOST_OTHERS:.0%} of the machine and the median {machine.JUDGE} product changed by at most
+  {machine.MOST_CHANGE:.0%}; else it is discarded and tried again, at most as often as a table below says. Figures are
+  medians of the rounds; in brackets the smallest and largest round.
+- **Rates**: useful tokens/s for training (padding does not count; both rows of a pair count whole, prompts too),
+  episodes/s for PPO (an episode is 64 new tokens), new tokens/s for generation. Peers: TRL's trainers without gradient
+  checkpointing, transformers' `generate`, llama.cpp's Python package in bfloat16. TRL's PPO runs with accumulation 4,
+  which makes it take four optimizer steps an epoch (its `step` lies inside `accumulate`); Keel is given four
+  mini-batches.
+- **Share**: model FLOPs of the useful tokens over the best rate of libtorch's products (512³ to 2,048³) around the
+  round, in the number format that Keel multiplies in. A forward pass is `2 N n + 4 L d s + 2 h V p` (Kaplan et al.
+  2020: n tokens, N elements of the blocks' matrices, L layers of attention width d, s pairs of a query and a key that
+  it sees, p predicted tokens); training is three (bench/flops.py). Padding, recomputation, norms, softmax and the
+  optimizer count nothing.
 - **Peak memory** is the resident maximum of the process.
+"""
+HEADS = {
+    "rates": "work | peer | peer's rate | Keel's rate | ratio | wanted | met | Keel's share",
+    "memory": "work | peer | peer's | Keel's | ratio | wanted | met",
+    "rounds": "work | date | commit | rounds | disturbed | tried at most | best product",
+}
+COMMANDS = """The commands, from the repository's folder, after `. ~/.cache/keel/env.bench` and
+`$KEEL_PYTHON bench/run.py --prepare`, which writes the models and rows (Keel goes on with an unfinished run: remove
+runs/bench/run before its command):
 """
 
 
-def span(values, form="{:,.3g}"):
-    if len(values) < 2:
-        return "one round"
+def table(name, rows):
+    return [f"| {HEADS[name]} |", "|---" * (HEADS[name].count("|") + 1) + "|", *rows, ""]
+
+
+def between(values, form):
     low, high = form.format(min(values)), form.format(max(values))
     return low if low == high else f"{low}–{high}"
+
+
+def span(values):
+    return between(values, "{:,.3g}") if len(values) > 1 else "one round"
 
 
 def share_text(result):
@@ -51,8 +70,11 @@ def task_rows(result):
             lines.append(f"| {result['task']} | {peer} | no undisturbed round | | | ≥ {target} | – | |")
             continue
         ratio = statistics.median(found)
-        lines.append(f"| {result['task']} | {peer} | {middle(result['peers'][peer]):,.4g} | {middle(result['keel']):,.4g}"
-                     f" | {ratio:.2f} ({span(found)}) | ≥ {target} | {verdict(ratio >= target)} | {share_text(result)} |")
+        theirs, own = middle(result["peers"][peer]), middle(result["keel"])
+        lines.append(
+            f"| {result['task']} | {peer} | {figure(theirs)} | {figure(own)} | {ratio:.2f} ({span(found)}) | ≥ {target} | "
+            f"{verdict(ratio >= target)} | {share_text(result)} |"
+        )
     return lines
 
 
@@ -69,14 +91,22 @@ def memory_rows(result):
     return lines
 
 
+def best_products(result):
+    """Each format's best rate around the rounds, smallest and largest."""
+    texts = []
+    for kind in machine.FORMATS:
+        if found := [rates[kind] for rates in result["products"] if kind in rates]:
+            texts.append(f"{kind} {between(found, '{:.0f}')}")
+    return " · ".join(texts)
+
+
 def measured_row(result):
     m = result["measured"]
-    products = " · ".join(f"{kind} {span([p[kind] for p in found], '{:.0f}') if len(found) > 1 else f'{found[0][kind]:.0f}'}"
-                          for kind in machine.FORMATS
-                          if (found := [p for p in result["products"] if kind in p]))
     disturbed = f"{len(m['disturbed'])}{' (kept)' if m['kept_disturbed'] and m['disturbed'] else ''}"
-    return (f"| {result['task']} | {m['date']} | {m['commit']} | {m['rounds']} of {m['wanted']} | {disturbed} | "
-            f"{m['attempts']} | {products} |")
+    return (
+        f"| {result['task']} | {m['date']} | {m['commit']} | {m['rounds']} of {m['wanted']} | {disturbed} | "
+        f"{m['attempts']} | {best_products(result)} |"
+    )
 
 
 def sittings(results):
@@ -89,18 +119,10 @@ def sittings(results):
 
 
 def task_sections(results):
-    text = ["## Keel and its peers", "", "| work | peer | peer's rate | Keel's rate | ratio | wanted | met | Keel's share |",
-            "|---|---|---|---|---|---|---|---|"]
-    text += [line for result in results for line in task_rows(result)]
-    text += ["", "Peak memory, GB:", "", "| work | peer | peer's | Keel's | ratio | wanted | met |",
-             "|---|---|---|---|---|---|---|"]
-    text += [line for result in results for line in memory_rows(result)]
-    text += ["", "When, on what and how calmly each was measured (products in GFLOP/s):", "",
-             "| work | date | commit | rounds | disturbed | tried at most | best product |", "|---|---|---|---|---|---|---|"]
-    text += [measured_row(result) for result in results] + ["", *sittings(results), ""]
-    text += ["The commands, from the repository's folder, after `. ~/.cache/keel/env.bench` and "
-             "`$KEEL_PYTHON bench/run.py --prepare`, which writes the models and rows (Keel goes on with an unfinished run: "
-             "remove runs/bench/run before its command):", "", "```"]
+    text = ["## Keel and its peers", "", *table("rates", [row for result in results for row in task_rows(result)])]
+    text += ["Peak memory, GB:", "", *table("memory", [row for result in results for row in memory_rows(result)])]
+    text += ["When, on what and how calmly each was measured (products in GFLOP/s):", ""]
+    text += [*table("rounds", map(measured_row, results)), *sittings(results), "", COMMANDS, "```"]
     for result in results:
         text += [f"# {result['task']}", *result["commands"].values()]
     return text + ["```", ""]
@@ -114,5 +136,6 @@ def write(session):
         parts += curves.sections(results)
     if results := session.read("precision.json"):
         import precision
+
         parts += precision.section(results)
     (session.a.docs / "BENCHMARKS.md").write_text("\n".join(parts), encoding="utf-8")

@@ -2,10 +2,10 @@
 
     $KEEL_PYTHON bench/precision.py --data ../shared/data
 
-SFT of TinyStories-656K (real weights) on Tiny Shakespeare (real text, new to them), the same seeds in both formats: a seed
-names the order of the rows, so that the runs of one seed differ by rounding alone, and the runs of one format by the order
-alone. The held-out loss is that of the final weights in float32 arithmetic, whatever they were trained in. Intervals:
-Student's t over the seeds.
+SFT of TinyStories-656K (real weights) on Tiny Shakespeare (real text, new to them), the same seeds in both formats: a
+seed names the order of the rows, so that the runs of one seed differ by rounding alone, and the runs of one format by
+the order alone. The held-out loss is that of the final weights in float32 arithmetic, whatever they were trained in.
+Intervals: Student's t over the seeds.
 """
 
 import gzip
@@ -26,6 +26,9 @@ from tasks import relative, run
 FORMATS = ("float32", "bfloat16")
 ROW_CHARACTERS = 400  # about 170 tokens of this tokenizer
 HELD_OUT = 200
+INTRODUCTION = """SFT of TinyStories-656K on Tiny Shakespeare, {steps} steps of 16 rows, {seeds} seeds in each format; ±
+is half of the 95 % interval over the seeds. Difference: bfloat16 − float32 with the same seed. Within noise: smaller
+than the standard deviation between seeds of float32."""
 T_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571}  # two-sided quantiles of Student's t, by count
 
 
@@ -43,17 +46,47 @@ def write_rows(data, work):
 
 
 def command(session, data, files, kind, seed):
-    return [relative(session.a.keel), "sft", "--model", relative(data / "weights-tinystories-656k"), "--data",
-            relative(files[0]), "--output", relative(session.a.work / "run"), "--precision", kind, "--seed",
-            str(seed), "--batch-size", "16", "--steps", str(session.a.run_steps), "--learning-rate", "5e-4", "--warmup-steps", "20"]
+    return [
+        relative(session.a.keel),
+        "sft",
+        "--model",
+        relative(data / "weights-tinystories-656k"),
+        "--data",
+        relative(files[0]),
+        "--output",
+        relative(session.a.work / "run"),
+        "--precision",
+        kind,
+        "--seed",
+        str(seed),
+        "--batch-size",
+        "16",
+        "--steps",
+        str(session.a.run_steps),
+        "--learning-rate",
+        "5e-4",
+        "--warmup-steps",
+        "20",
+    ]
 
 
 def one_run(session, data, files, kind, seed):
     shutil.rmtree(session.a.work / "run", ignore_errors=True)
     run(command(session, data, files, kind, seed))
     rows = models.read(session.a.work / "run" / "metrics.jsonl")
-    judge = run([relative(session.a.keel), "eval", "perplexity", "--model", relative(session.a.work / "run" / "final"),
-                 "--data", relative(files[1]), "--precision", "float32"])
+    judge = run(
+        [
+            relative(session.a.keel),
+            "eval",
+            "perplexity",
+            "--model",
+            relative(session.a.work / "run" / "final"),
+            "--data",
+            relative(files[1]),
+            "--precision",
+            "float32",
+        ]
+    )
     held_out = json.loads(judge.stdout)["loss"]
     print(f"  {kind}, seed {seed}: held-out loss {held_out:.4f}", flush=True)
     return {"losses": [row["loss"] for row in rows], "held_out": held_out}
@@ -62,9 +95,11 @@ def one_run(session, data, files, kind, seed):
 def measures(one):
     """Name -> number, of a run."""
     losses = one["losses"]
-    return {"mean training loss": statistics.mean(losses),
-            "training loss, last tenth": statistics.mean(losses[-max(1, len(losses) // 10):]),
-            "held-out loss at the end": one["held_out"]}
+    return {
+        "mean training loss": statistics.mean(losses),
+        "training loss, last tenth": statistics.mean(losses[-max(1, len(losses) // 10) :]),
+        "held-out loss at the end": one["held_out"],
+    }
 
 
 def interval(values):
@@ -91,22 +126,33 @@ def row(result, name):
 def section(result):
     names = measures(result["runs"]["float32"][0])
     m, seeds = result["measured"], len(result["seeds"])
-    return ["## Loss in float32 and bfloat16", "",
-            f"SFT of TinyStories-656K on Tiny Shakespeare, {len(result['runs']['float32'][0]['losses'])} steps of 16 rows, "
-            f"{seeds} seeds in each format; ± is half of the 95 % interval over the seeds. Difference: bfloat16 − float32 "
-            "with the same seed. Within noise: smaller than the standard deviation between seeds of float32.", "",
-            "![loss curves](results/precision.svg)", "",
-            "| nats a token | float32 | bfloat16 | difference | between seeds | within noise |", "|---|---|---|---|---|---|",
-            *(row(result, name) for name in names), "",
-            f"Measured {m['date']}, commit {m['commit']}. Command: `{result['command']}`.", ""]
+    return [
+        "## Loss in float32 and bfloat16",
+        "",
+        INTRODUCTION.format(steps=len(result["runs"]["float32"][0]["losses"]), seeds=seeds),
+        "",
+        "![loss curves](results/precision.svg)",
+        "",
+        "| nats a token | float32 | bfloat16 | difference | between seeds | within noise |",
+        "|---|---|---|---|---|---|",
+        *(row(result, name) for name in names),
+        "",
+        f"Measured {m['date']}, commit {m['commit']}. Command: `{result['command']}`.",
+        "",
+    ]
 
 
 def drawing(result, pieces=40):
     """Training loss in means of some steps, a line a format, the bar from the lowest to the highest seed."""
     count = len(result["runs"]["float32"][0]["losses"])
     size = max(1, count // pieces)
-    lines = {kind: {first + size: [statistics.mean(one["losses"][first:first + size]) for one in runs]
-                    for first in range(0, count - size + 1, size)} for kind, runs in result["runs"].items()}
+    lines = {
+        kind: {
+            first + size: [statistics.mean(one["losses"][first : first + size]) for one in runs]
+            for first in range(0, count - size + 1, size)
+        }
+        for kind, runs in result["runs"].items()
+    }
     return plot.svg(lines, "step", "training loss, nats a token", logarithmic=False)
 
 
@@ -130,8 +176,12 @@ def main():
     for seed in session.a.seeds:
         for kind in FORMATS:
             runs[kind].append(one_run(session, data, files, kind, seed))
-    result = {"runs": runs, "seeds": session.a.seeds, "measured": machine.stamp(),
-              "command": " ".join(command(session, data, files, "bfloat16", 1))}
+    result = {
+        "runs": runs,
+        "seeds": session.a.seeds,
+        "measured": machine.stamp(),
+        "command": " ".join(command(session, data, files, "bfloat16", 1)),
+    }
     session.write("precision.json", result)
     (session.a.docs / "results" / "precision.svg").write_text(drawing(result), encoding="utf-8")
     page.write(session)

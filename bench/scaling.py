@@ -13,13 +13,17 @@ from rounds import merged
 from session import Session, parser
 from tasks import Job
 
+PROFILED = 16384  # tokens, at least, of a run that is profiled
+
 
 def profile(session, curve, points):
     """Breakdowns of the points that show a bend; runs are long, so that loading the model hides nothing."""
     for point in points:
         if point["x"] in curve.profiled and shares.available():
             task = curve.points[point["x"]]
-            job = Job(task, session.a.keel, session.a.work, session.a.steps * (1 if task.kind == "ppo" else 4))
+            # A step of PPO is long anyway.
+            steps = 1 if task.kind == "ppo" else -(-PROFILED // (3 * task.batch * task.lengths[1]))
+            job = Job(task, session.a.keel, session.a.work, max(session.a.steps, steps), least=PROFILED)
             job.prepare()
             job.remove_output()
             point["shares"] = shares.shares(job.keel_command())

@@ -1,4 +1,4 @@
-"""One sitting: the arguments that every benchmark takes, rounds of tasks, and the results that stay between sittings."""
+"""One sitting: arguments that every benchmark takes, rounds of tasks, results that stay between sittings."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ import machine
 import models
 from machine import ROOT
 from rounds import interleaved
-from tasks import Job, relative
+from tasks import Job
 
 
 def parser(description):
@@ -26,15 +26,16 @@ def parser(description):
     made.add_argument("--steps", type=int, default=3, help="timed steps of a peer; Keel has twice as many")
     made.add_argument("--keep-disturbed", action="store_true", help="and mark the task as measured on a busy machine")
     made.add_argument("--no-peers", action="store_true", help="Keel alone, where no ratio is wanted")
-    made.add_argument("--prepare", action="store_true", help="write models and rows, print the commands, measure nothing")
+    made.add_argument("--prepare", action="store_true", help="write models and rows, print commands, measure nothing")
     return made
 
 
 class Session:
     def __init__(self, arguments):
         self.a = arguments
-        self.a.keel, self.a.work, self.a.docs = (path.resolve() for path in (arguments.keel, arguments.work,
-                                                                             arguments.docs))
+        self.a.keel, self.a.work, self.a.docs = (
+            path.resolve() for path in (arguments.keel, arguments.work, arguments.docs)
+        )
         self.attempts = arguments.attempts or 3 * arguments.rounds
         self.stamp = machine.stamp()
 
@@ -67,27 +68,44 @@ class Session:
             keel = job.measure_keel()
         after = machine.products()
         reason = machine.complaint(before, after, watch.others)
-        print(f"  {job.task.name}: {keel['rate']:,.4g} {job.task.unit}" + (f" (disturbed: {reason})" if reason else ""),
-              flush=True)
+        print(
+            f"  {job.task.name}: {keel['rate']:,.4g} {job.task.unit}" + (f" (disturbed: {reason})" if reason else ""),
+            flush=True,
+        )
         result = {"keel": keel, "peers": found, "products": machine.best(before, after), "disturbed": reason}
         return result, None if self.a.keep_disturbed else reason
 
     def commands(self, job):
-        python = {peer: shlex.join(["$KEEL_PYTHON"] + job.peer_command(peer)).replace("'$KEEL_PYTHON'", "$KEEL_PYTHON")
-                  for peer in self.peers(job.task)}
+        python = {
+            peer: shlex.join(["$KEEL_PYTHON"] + job.peer_command(peer)).replace("'$KEEL_PYTHON'", "$KEEL_PYTHON")
+            for peer in self.peers(job.task)
+        }
         return {"keel": shlex.join(job.keel_command()), **python}
 
     def result(self, job, rounds, disturbed):
         task, shape = job.task, models.SHAPES[job.task.model]
         if self.a.keep_disturbed:
             disturbed = [one["disturbed"] for one in rounds if one["disturbed"]]
-        return {"task": task.name, "unit": task.unit, "targets": task.targets, "memory": task.memory,
-                "format": flops.format_used(task.precision, shape), "flops": job.step_flops / job.units,
-                "keel": [one["keel"] for one in rounds],
-                "peers": {peer: [one["peers"][peer] for one in rounds] for peer in self.peers(task)},
-                "products": [one["products"] for one in rounds], "commands": self.commands(job),
-                "measured": self.stamp | {"rounds": len(rounds), "wanted": self.a.rounds, "attempts": self.attempts,
-                                          "disturbed": disturbed, "kept_disturbed": self.a.keep_disturbed}}
+        return {
+            "task": task.name,
+            "unit": task.unit,
+            "targets": task.targets,
+            "memory": task.memory,
+            "format": flops.format_used(task.precision, shape),
+            "flops": job.step_flops / job.units,
+            "keel": [one["keel"] for one in rounds],
+            "peers": {peer: [one["peers"][peer] for one in rounds] for peer in self.peers(task)},
+            "products": [one["products"] for one in rounds],
+            "commands": self.commands(job),
+            "measured": self.stamp
+            | {
+                "rounds": len(rounds),
+                "wanted": self.a.rounds,
+                "attempts": self.attempts,
+                "disturbed": disturbed,
+                "kept_disturbed": self.a.keep_disturbed,
+            },
+        }
 
     # What earlier sittings left.
 
@@ -101,14 +119,22 @@ class Session:
         path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
+def figure(value):
+    """Three digits, or all in front of the point."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def middle(rounds):
     return statistics.median(one["rate"] for one in rounds)
 
 
 def shares(result):
     """Of the matrix rate in the format used, one number a round: model FLOPs over what a product would have made."""
-    return [one["rate"] * result["flops"] / (rate[result["format"]] * 1e9)
-            for one, rate in zip(result["keel"], result["products"]) if result["format"] in rate]
+    return [
+        one["rate"] * result["flops"] / (rate[result["format"]] * 1e9)
+        for one, rate in zip(result["keel"], result["products"])
+        if result["format"] in rate
+    ]
 
 
 def ratios(result, peer, what="rate"):

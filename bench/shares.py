@@ -53,8 +53,11 @@ def shares(command):
         done = subprocess.run(record, cwd=ROOT, env=os.environ | {"ONEDNN_JIT_PROFILE": "2"}, capture_output=True)
         if done.returncode or not data.exists():
             return None
-        report = subprocess.run(["perf", "report", "-i", str(data), "--stdio", "-t", "|", "--sort", "dso,symbol"],
-                                capture_output=True, text=True).stdout
+        report = subprocess.run(
+            ["perf", "report", "-i", str(data), "--stdio", "-t", "|", "--sort", "dso,symbol"],
+            capture_output=True,
+            text=True,
+        ).stdout
     for path in set(Path("/tmp").glob("perf-*.map")) - maps:
         path.unlink()
     found = grouped(report)

@@ -1,7 +1,6 @@
 """The tasks on the page, each as rows of data, command lines of Keel and its peers, and what they printed."""
 
 import json
-import os
 import shlex
 import shutil
 import statistics
@@ -15,6 +14,7 @@ import models
 from machine import ROOT
 
 PPO_EPOCHS = 4
+SHORTEST, LONGEST = 4096, 20000  # new tokens of a run
 UNITS = {"generate": "new tokens/s", "ppo": "episodes/s"}
 PEERS = {"float32": "float32", "bfloat16": "bfloat16", "llama.cpp": "llama_cpp"}
 
@@ -46,13 +46,27 @@ TASKS = [
     Task("SFT m30, vocabulary 32k, 8 rows", "m30-32k", "sft", 8, targets={"float32": 5.0}, memory={"float32": 0.26}),
     Task("SFT tiny, 32 rows", "tiny", "sft", 32, targets={"float32": 12.0}),
     Task("reward m30, 8 pairs", "m30", "reward", 8, targets={"float32": 6.0}),
-    Task("PPO m30, batch 16, 64 new, 4 epochs", "m30", "ppo", 16, (32, 64), targets={"float32": 3.0},
-         memory={"float32": 0.58}),
+    Task(
+        "PPO m30, batch 16, 64 new, 4 epochs",
+        "m30",
+        "ppo",
+        16,
+        (32, 64),
+        targets={"float32": 3.0},
+        memory={"float32": 0.58},
+    ),
     Task("PPO m30, own float32", "m30", "ppo", 16, (32, 64), precision="float32", targets={"float32": 1.6}),
     Task("PPO tiny, batch 64, 64 new", "tiny", "ppo", 64, (16, 32), targets={"float32": 4.0, "bfloat16": 4.0}),
     Task("generate m30 x1", "m30", "generate", 1, (32, 32), 256, targets={"float32": 8.0, "llama.cpp": 1.2}),
-    Task("generate m30 x16", "m30", "generate", 16, (32, 32), 256,
-         targets={"float32": 4.5, "bfloat16": 4.5, "llama.cpp": 1.7}),
+    Task(
+        "generate m30 x16",
+        "m30",
+        "generate",
+        16,
+        (32, 32),
+        256,
+        targets={"float32": 4.5, "bfloat16": 4.5, "llama.cpp": 1.7},
+    ),
     Task("generate tiny x1", "tiny", "generate", 1, (32, 32), 1024, targets={"float32": 40.0}),
     Task("generate tiny x64", "tiny", "generate", 64, (32, 32), 256, targets={"float32": 10.0}),
     Task("generate m124 x8", "m124", "generate", 8, (32, 32), 64, targets={"float32": 6.5, "llama.cpp": 1.7}),
@@ -74,12 +88,15 @@ def run(command):
 class Job:
     """A task on this machine: its rows and models under `work`, written once."""
 
-    def __init__(self, task, keel, work, steps):
+    def __init__(self, task, keel, work, steps, least=SHORTEST):
+        """least: new tokens of a run that generates. steps: timed ones of a peer; Keel's are short, so it takes three
+        times as many, of which the first third warms up, and as many batches of generation as `least` needs."""
         self.task, self.keel, self.work, self.steps = task, keel, work, steps
         self.model, self.out = work / task.model, work / "run"
+        tokens = task.batch * task.samples * task.new
+        batches = max(steps, -(-least // tokens)) if task.kind == "generate" and tokens < LONGEST else 1
+        self.rows = task.batch * batches
         low, high = task.lengths
-        # Generation is short: as many batches one after another as the peer has steps.
-        self.rows = task.batch * (steps if task.kind == "generate" and task.batch * task.new <= 4096 else 1)
         self.data = work / "rows" / f"{task.kind}-{task.model}-{self.rows}-{low}-{high}.jsonl"
 
     def prepare(self):
@@ -89,8 +106,12 @@ class Job:
         make = {"sft": models.rows, "reward": models.pairs}.get(task.kind, models.prompts)
         made = make(task.model, self.rows, *task.lengths)
         models.write(self.data, made)
-        count = {"sft": self.count_sft, "reward": self.count_reward, "ppo": self.count_ppo,
-                 "generate": self.count_generate}[task.kind]
+        count = {
+            "sft": self.count_sft,
+            "reward": self.count_reward,
+            "ppo": self.count_ppo,
+            "generate": self.count_generate,
+        }[task.kind]
         self.units, self.step_flops = count(shape, made)
 
     # What the rows are in one step: how many of the rate's unit, and its model FLOPs.
@@ -111,24 +132,59 @@ class Job:
     def count_generate(self, shape, rows):
         prompts = [len(row["prompt_ids"]) for row in rows]
         return len(rows) * self.task.samples * self.task.new, flops.generate(
-            shape, prompts, self.task.new, self.task.samples)
-
-    # Keel. Its steps are short: three times as many, of which the first third warms up.
+            shape, prompts, self.task.new, self.task.samples
+        )
 
     def keel_command(self):
         task, trunk = self.task, "reward" if self.task.kind == "reward" else "policy"
-        command = [relative(self.keel), "sample" if task.kind == "generate" else task.kind, "--model",
-                   relative(self.model / trunk), "--precision", task.precision, "--output", relative(self.out),
-                   "--seed", "1"]
+        command = [
+            relative(self.keel),
+            "sample" if task.kind == "generate" else task.kind,
+            "--model",
+            relative(self.model / trunk),
+            "--precision",
+            task.precision,
+            "--output",
+            relative(self.out),
+            "--seed",
+            "1",
+        ]
         if task.kind == "generate":
-            return command + ["--prompts", relative(self.data), "--max-new-tokens", str(task.new), "--ignore-eos",
-                              "--rows", str(task.batch * task.samples), "-n", str(task.samples)]
-        command += ["--data", relative(self.data), "--batch-size", str(task.batch), "--steps", str(3 * self.steps),
-                    "--learning-rate", "1e-5", "--no-shuffle"]
+            return command + [
+                "--prompts",
+                relative(self.data),
+                "--max-new-tokens",
+                str(task.new),
+                "--ignore-eos",
+                "--rows",
+                str(task.batch * task.samples),
+                "-n",
+                str(task.samples),
+            ]
+        command += [
+            "--data",
+            relative(self.data),
+            "--batch-size",
+            str(task.batch),
+            "--steps",
+            str(3 * self.steps),
+            "--learning-rate",
+            "1e-5",
+            "--no-shuffle",
+        ]
         if task.kind == "ppo":
-            command += ["--reward-model", relative(self.model / "reward"), "--response-length", str(task.new),
-                        "--ppo-epochs", str(PPO_EPOCHS), "--mini-batches", str(task.mini_batches),
-                        "--samples-per-prompt", str(task.samples)]
+            command += [
+                "--reward-model",
+                relative(self.model / "reward"),
+                "--response-length",
+                str(task.new),
+                "--ppo-epochs",
+                str(PPO_EPOCHS),
+                "--mini-batches",
+                str(task.mini_batches),
+                "--samples-per-prompt",
+                str(task.samples),
+            ]
         return command
 
     def remove_output(self):
@@ -143,7 +199,7 @@ class Job:
             line = [x for x in done.stderr.splitlines() if "tokens/s" in x][-1]
             measured = [float(line.split(" tokens/s")[0].split()[-1])]
         else:
-            rows = models.read(self.out / "metrics.jsonl")[self.steps:]
+            rows = models.read(self.out / "metrics.jsonl")[self.steps :]
             measured = [self.units * self.length_share(row) / row["seconds"] for row in rows]
         peak = int(done.stderr.split("peak ")[-1].split()[0]) / 1024**2
         return {"rate": statistics.median(measured), "rates": measured, "peak_gb": peak}
@@ -154,8 +210,20 @@ class Job:
 
     def peer_command(self, peer):
         kind = "llama_cpp" if peer == "llama.cpp" else self.task.kind
-        command = ["bench/peers.py", kind, "--model", relative(self.model), "--data", relative(self.data), "--batch",
-                   str(self.task.batch), "--new", str(self.task.new), "--steps", str(self.steps)]
+        command = [
+            "bench/peers.py",
+            kind,
+            "--model",
+            relative(self.model),
+            "--data",
+            relative(self.data),
+            "--batch",
+            str(self.task.batch),
+            "--new",
+            str(self.task.new),
+            "--steps",
+            str(self.steps),
+        ]
         return command + ([] if peer == "llama.cpp" else ["--precision", peer])
 
     def measure_peer(self, peer):

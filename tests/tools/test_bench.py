@@ -96,8 +96,10 @@ def test_disturbed_rounds_are_tried_again_in_turn_and_at_most_so_often():
     assert [len(disturbed[p]) for p in ("calm", "once", "busy")] == [0, 1, 4]
 
 
-@pytest.mark.parametrize("after, others, said", [(100, 0.0, None), (109, 0.04, None), (89, 0.0, "100 to 89"),
-                                                 (111, 0.0, "100 to 111"), (100, 0.06, "6%")])
+@pytest.mark.parametrize(
+    "after, others, said",
+    [(100, 0.0, None), (109, 0.04, None), (89, 0.0, "100 to 89"), (111, 0.0, "100 to 111"), (100, 0.06, "6%")],
+)
 def test_what_disturbs_a_round(after, others, said):
     before, last = ({kind: {"median": rate, "best": rate} for kind in machine.FORMATS} for rate in (100, after))
     found = machine.complaint(before, last, others)
@@ -108,20 +110,40 @@ def test_merging_keeps_what_was_not_measured_now():
     old = [{"task": "a", "keel": [1]}, {"task": "b", "keel": [1]}, {"task": "gone", "keel": [1]}]
     new = [{"task": "b", "keel": []}, {"task": "c", "keel": []}, {"task": "a", "keel": [2]}]
     assert rounds.merged(old, new, "task", ["c", "a", "b"]) == [
-        {"task": "c", "keel": []}, {"task": "a", "keel": [2]}, {"task": "b", "keel": [1]}]
+        {"task": "c", "keel": []},
+        {"task": "a", "keel": [2]},
+        {"task": "b", "keel": [1]},
+    ]
 
 
 def result(task, keel, peer, gigabytes=(1.0, 4.0)):
-    return {"task": task, "unit": "useful tokens/s", "targets": {"float32": 5.0}, "memory": {"float32": 0.2},
-            "format": "float32", "flops": 2e9, "keel": [{"rate": r, "peak_gb": gigabytes[0]} for r in keel],
-            "peers": {"float32": [{"rate": r, "peak_gb": gigabytes[1]} for r in peer]},
-            "products": [{"float32": 100.0, "bfloat16": 200.0}] * len(keel), "commands": {"keel": "keel sft"},
-            "measured": {"date": "2026-01-02", "commit": "abc", "machine": "m", "versions": "v", "rounds": len(keel),
-                         "wanted": 3, "attempts": 9, "disturbed": ["others"], "kept_disturbed": False}}
+    return {
+        "task": task,
+        "unit": "useful tokens/s",
+        "targets": {"float32": 5.0},
+        "memory": {"float32": 0.2},
+        "format": "float32",
+        "flops": 2e9,
+        "keel": [{"rate": r, "peak_gb": gigabytes[0]} for r in keel],
+        "peers": {"float32": [{"rate": r, "peak_gb": gigabytes[1]} for r in peer]},
+        "products": [{"float32": 100.0, "bfloat16": 200.0}] * len(keel),
+        "commands": {"keel": "keel sft"},
+        "measured": {
+            "date": "2026-01-02",
+            "commit": "abc",
+            "machine": "m",
+            "versions": "v",
+            "rounds": len(keel),
+            "wanted": 3,
+            "attempts": 9,
+            "disturbed": ["others"],
+            "kept_disturbed": False,
+        },
+    }
 
 
 def test_ratios_are_of_the_same_round_and_verdicts_of_their_median():
-    row, = page.task_rows(result("t", [10, 30, 12], [2, 5, 3]))
+    (row,) = page.task_rows(result("t", [10, 30, 12], [2, 5, 3]))
     assert "| 5.00 (4–6) | ≥ 5.0 | yes | 24% of float32 |" in row
     assert "**no**" in page.task_rows(result("t", [10, 20, 12], [2, 5, 3]))[0]
     assert "no undisturbed round" in page.task_rows(result("t", [], []))[0]
@@ -162,8 +184,14 @@ def test_samples_are_grouped_by_kind_of_work():
   4.00% |[kernel.kallsyms] |[k] clear_page_erms
 """
     found = {group: round(100 * share) for group, share in shares.grouped(report).items() if share}
-    assert found == {"products": 60, "packing for products": 10, "attention but its products": 8,
-                     "waiting for the other core": 7, "the rest of libtorch": 5, "new pages of memory": 4}
+    assert found == {
+        "products": 60,
+        "packing for products": 10,
+        "attention but its products": 8,
+        "waiting for the other core": 7,
+        "the rest of libtorch": 5,
+        "new pages of memory": 4,
+    }
 
 
 def test_a_drawing_is_xml_with_its_lines():
