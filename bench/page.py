@@ -70,9 +70,9 @@ def task_rows(result):
             lines.append(f"| {result['task']} | {peer} | no undisturbed round | | | ≥ {target} | – | |")
             continue
         ratio = statistics.median(found)
-        theirs, own = middle(result["peers"][peer]), middle(result["keel"])
+        theirs, own = figure(middle(result["peers"][peer])), figure(middle(result["keel"]))
         lines.append(
-            f"| {result['task']} | {peer} | {figure(theirs)} | {figure(own)} | {ratio:.2f} ({span(found)}) | ≥ {target} | "
+            f"| {result['task']} | {peer} | {theirs} | {own} | {ratio:.2f} ({span(found)}) | ≥ {target} | "
             f"{verdict(ratio >= target)} | {share_text(result)} |"
         )
     return lines

@@ -160,7 +160,7 @@ def main():
     arguments = parser(__doc__.splitlines()[0])
     arguments.add_argument("--data", type=Path, default=Path(os.environ.get("KEEL_TEST_DATA", "../shared/data")))
     arguments.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    arguments.add_argument("--run-steps", type=int, default=400)
+    arguments.add_argument("--run-steps", type=int, default=200)
     session = Session(arguments.parse_args())
     if not session.chosen(["precision"]):
         return
