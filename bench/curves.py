@@ -145,8 +145,7 @@ def drawing(curve, points):
         for peer, rounds in (point["peers"] if curve.drawn == "rate" else {}).items():
             lines.setdefault(peer_name(peer), {})[point["x"]] = [one["rate"] for one in rounds]
     label = "share of the matrix rate" if curve.drawn == "share" else points[0]["unit"]
-    name = (lambda x: curve.labels[x].split()[0]) if curve.labels else plot.short
-    return plot.svg(lines, curve.x, label, name=name)
+    return plot.svg(lines, curve.x, label, name=lambda x: curve.label(x).split()[0], percent=curve.drawn == "share")
 
 
 def peer_name(peer):

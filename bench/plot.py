@@ -62,22 +62,24 @@ def line(points, x_at, y_at, colour, label, place):
     return parts
 
 
-def svg(lines, x_label, y_label, number=short, name=short, logarithmic=True):
-    """lines: {label: {x: [values]}}; x in one order for all. logarithmic: both axes."""
+def svg(lines, x_label, y_label, name="{:,}".format, straight=False, percent=False):
+    """lines: {label: {x: [values]}}; x in one order for all. Both axes are logarithmic, or none where `straight`;
+    percent: the heights are shares, on a straight axis from 0 to 100 %."""
     xs = list(dict.fromkeys(x for points in lines.values() for x in points))
     values = [value for points in lines.values() for found in points.values() for value in found]
-    marks = ticks(min(values), max(values)) if logarithmic else linear_ticks(min(values), max(values))
-    x_at = axis(xs, LEFT + 12, WIDTH - RIGHT - 12, logarithmic)
-    y_at = axis(marks, HEIGHT - BOTTOM, TOP, logarithmic)
+    marks, number = (0, 0.25, 0.5, 0.75, 1), "{:.0%}".format
+    if not percent:
+        marks, number = (linear_ticks if straight else ticks)(min(values), max(values)), short
+    x_at = axis(xs, LEFT + 12, WIDTH - RIGHT - 12, not straight)
+    y_at = axis(marks, HEIGHT - BOTTOM, TOP, not (straight or percent))
     shown = xs if len(xs) <= 12 else xs[:: len(xs) // 8]
     parts = frame(shown, marks, x_at, y_at, x_label, y_label, number, name)
     for place, (label, points) in enumerate(lines.items()):
         parts += line(points, x_at, y_at, COLOURS[place % len(COLOURS)], label, place)
+    size = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
-        f'font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="#fff"/>'
-        + "".join(parts)
-        + "</svg>\n"
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="11">'
+        f'<rect width="100%" height="100%" fill="#fff"/>{"".join(parts)}</svg>\n'
     )
 
 

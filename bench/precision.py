@@ -153,7 +153,7 @@ def drawing(result, pieces=40):
         }
         for kind, runs in result["runs"].items()
     }
-    return plot.svg(lines, "step", "training loss, nats a token", logarithmic=False)
+    return plot.svg(lines, "step", "training loss, nats a token", straight=True)
 
 
 def main():

@@ -195,7 +195,7 @@ def test_samples_are_grouped_by_kind_of_work():
 
 
 def test_a_drawing_is_xml_with_its_lines():
-    text = plot.svg({"Keel": {64: [10, 20], 128: [30]}, "TRL & co": {64: [1]}}, "tokens", "rate")
+    text = plot.svg({"Keel": {64: [10, 20], 128: [30]}, "TRL & co": {64: [1]}}, "tokens", "rate", name=str)
     drawn = ElementTree.fromstring(text)
     tag = "{http://www.w3.org/2000/svg}"
     assert len(drawn.findall(f"{tag}polyline")) == 2 and len(drawn.findall(f"{tag}circle")) == 3
