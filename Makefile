@@ -48,7 +48,8 @@ results: build
 
 bench: build
 	@tools/setup bench
-	@. $(cache)/env.bench && $$KEEL_PYTHON bench/run.py
+	@. $(cache)/env.bench && $$KEEL_PYTHON bench/run.py $(BENCH) && $$KEEL_PYTHON bench/scaling.py $(BENCH) && \
+	  $$KEEL_PYTHON bench/precision.py $(BENCH)
 
 bare-test:
 	@tools/bare_test

@@ -1,7 +1,8 @@
-"""Decoding by llama.cpp's Python package: a random Llama folder becomes GGUF in bfloat16, then greedy steps of a batch."""
+"""Decoding by llama.cpp's Python package: a random Llama folder becomes GGUF in bfloat16, then greedy steps."""
 
 import ctypes
 import json
+import os
 import time
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def rates(folder, batch, new, steps):
     model = llama.llama_model_load_from_file(str(path).encode(), llama.llama_model_default_params())
     options = llama.llama_context_default_params()
     options.n_ctx, options.n_batch, options.n_seq_max = batch * (PROMPT + new) + 64, 2048, batch
-    options.n_threads = options.n_threads_batch = 2
+    options.n_threads = options.n_threads_batch = os.cpu_count()
     if hasattr(options, "kv_unified"):
         options.kv_unified = False
     context = llama.llama_init_from_model(model, options)

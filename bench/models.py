@@ -1,7 +1,8 @@
 """The models and rows of the benchmark: random weights, random tokens, from fixed seeds.
 
-tiny: hidden 128, 2 layers, 8 heads, 4 key heads, MLP 384. m30: hidden 512, 8 layers, 8 heads, MLP 1408. m124: hidden 768,
-12 layers, 12 heads, MLP 2560, vocabulary 32,000. The vocabulary is 2,048 elsewhere, unless the name says 32k.
+tiny: hidden 128, 2 layers, 8 heads, 4 key heads, MLP 384. m30: hidden 512, 8 layers, 8 heads, MLP 1408. m124: hidden
+768, 12 layers, 12 heads, MLP 2560, vocabulary 32,000. The vocabulary is 2,048 elsewhere, unless the name says another
+(m30-32k, m30-v8192, m124-2k). h256, h384, h640 lie between them.
 """
 
 import json
@@ -11,16 +12,25 @@ from pathlib import Path
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification
 
+
+def shape(hidden, layers, heads, mlp, vocabulary=2048, key_heads=None):
+    return dict(hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=heads,
+                num_key_value_heads=key_heads or heads, intermediate_size=mlp, vocab_size=vocabulary)
+
+
+VOCABULARIES = tuple(2048 << i for i in range(7))  # 2,048 to 131,072
 SHAPES = {
-    "tiny": dict(hidden_size=128, num_hidden_layers=2, num_attention_heads=8, num_key_value_heads=4,
-                 intermediate_size=384, vocab_size=2048),
-    "m30": dict(hidden_size=512, num_hidden_layers=8, num_attention_heads=8, num_key_value_heads=8,
-                intermediate_size=1408, vocab_size=2048),
-    "m30-32k": dict(hidden_size=512, num_hidden_layers=8, num_attention_heads=8, num_key_value_heads=8,
-                    intermediate_size=1408, vocab_size=32000),
-    "m124": dict(hidden_size=768, num_hidden_layers=12, num_attention_heads=12, num_key_value_heads=12,
-                 intermediate_size=2560, vocab_size=32000),
+    "tiny": shape(128, 2, 8, 384, key_heads=4),
+    "h256": shape(256, 4, 4, 704),
+    "h384": shape(384, 6, 6, 1024),
+    "m30": shape(512, 8, 8, 1408),
+    "h640": shape(640, 10, 10, 1728),
+    "m124-2k": shape(768, 12, 12, 2560),
+    "m30-32k": shape(512, 8, 8, 1408, 32000),
+    "m124": shape(768, 12, 12, 2560, 32000),
+    **{f"m30-v{size}": shape(512, 8, 8, 1408, size) for size in VOCABULARIES},
 }
+KINDS = {"policy": (LlamaForCausalLM, {}), "reward": (LlamaForSequenceClassification, {"num_labels": 1})}
 PAD, BOS, EOS = 0, 1, 2
 
 
@@ -29,13 +39,13 @@ def config(name, **changes):
                        bos_token_id=BOS, eos_token_id=EOS, tie_word_embeddings=True, **SHAPES[name], **changes)
 
 
-def build(name, folder: Path):
-    """folder/policy and folder/reward, once."""
-    if (folder / "reward" / "config.json").exists():
-        return folder
-    torch.manual_seed(1)
-    LlamaForCausalLM(config(name)).save_pretrained(folder / "policy")
-    LlamaForSequenceClassification(config(name, num_labels=1)).save_pretrained(folder / "reward")
+def build(name, folder: Path, kinds=tuple(KINDS)):
+    """folder/policy and folder/reward, each once."""
+    for kind in kinds:
+        if not (folder / kind / "config.json").exists():
+            cls, changes = KINDS[kind]
+            torch.manual_seed(1)
+            cls(config(name, **changes)).save_pretrained(folder / kind)
     return folder
 
 

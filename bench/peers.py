@@ -9,17 +9,19 @@ generation.
 
 import argparse
 import json
-import resource
+import os
 import statistics
 import tempfile
 import time
+from pathlib import Path
 
 import models
 import torch
 
 
 def report(rates):
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    status = Path("/proc/self/status").read_text()  # getrusage would count the process that started this one
+    peak = int(status.split("VmHWM:")[1].split()[0]) / 1024**2
     print(json.dumps({"rate": statistics.median(rates), "rates": rates, "peak_gb": peak}))
 
 
@@ -181,21 +183,9 @@ def llama_cpp(a):
     report(llama_cpp_decode.rates(a.model, a.batch, a.new, a.steps))
 
 
-def calibrate(a):
-    """The machine's rate of products now, GFLOP/s."""
-    x = torch.randn(1024, 1024).to(getattr(torch, a.precision))
-    rates = []
-    for _ in range(12):
-        began = time.perf_counter()
-        for _ in range(4):
-            x @ x
-        rates.append(4 * 2 * 1024**3 / (time.perf_counter() - began) / 1e9)
-    report(rates[2:])
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("task", choices=("sft", "reward", "dpo", "ppo", "generate", "llama_cpp", "calibrate"))
+    parser.add_argument("task", choices=("sft", "reward", "dpo", "ppo", "generate", "llama_cpp"))
     parser.add_argument("--model")
     parser.add_argument("--data")
     parser.add_argument("--batch", type=int, default=16)
@@ -203,7 +193,7 @@ def main():
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     arguments = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(os.cpu_count())
     globals()[arguments.task](arguments)
 
 
