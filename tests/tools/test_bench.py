@@ -67,6 +67,13 @@ def test_a_shared_prompt_counts_once():
     assert alone == count_products([5], head=False) + 2 * 2 * 4 * 10
 
 
+def test_dpo_is_a_training_pass_and_the_references():
+    # A prompt of three that two completions of two share: rows see 1 to 5 keys, the last two twice.
+    keys = 1 + 2 + 3 + 2 * (4 + 5)
+    blocks = 2 * (7 * 2 * (2 * 16 + 2 * 8 + 3 * 24) + 4 * 4 * keys)
+    assert flops.dpo(SMALL, [(3, 2, 2)]) == 4 * (blocks + 2 * 4 * 4 * 10)
+
+
 def test_ppo_and_generation_are_sums_of_passes():
     head, without = (flops.tree(SMALL, 3, [2, 2], head) for head in (True, False))
     # Rollout, policy, reference; reward, value; two epochs of policy and value, three passes each.
@@ -78,8 +85,8 @@ def test_ppo_and_generation_are_sums_of_passes():
 def test_the_format_that_auto_takes_is_the_programs():
     source = (ROOT / "src/keel/tensors/precision.cpp").read_text()
     assert int(re.search(r"kNarrow = (\d+);", source).group(1)) == flops.NARROW
-    assert flops.format_used("auto", models.SHAPES["tiny"]) == "float32"
-    assert flops.format_used("auto", models.SHAPES["m30"]) == "bfloat16"
+    assert flops.format_used("auto", SMALL) == "float32"
+    assert flops.format_used("auto", models.SHAPES["tiny"]) == "bfloat16"
 
 
 def test_disturbed_rounds_are_tried_again_in_turn_and_at_most_so_often():
