@@ -32,6 +32,7 @@ def test_a_step_says_where_its_time_went(stage, tmp_path):
         timing = row["timing"]
         assert timing.pop("tokens_per_second") == pytest.approx(row["tokens"] / row["seconds"])
         assert 0 < timing.pop("matrix_rate_share") < 1
+        assert timing.pop("peak_memory_gb") > 0.05 and timing.pop("planned_memory_gb") > 0.05
         assert set(timing) == phases
         assert 0.3 < sum(timing.values()) <= 1.001  # the rest: reading rows, metrics, checkpoints
     last = [line for line in ended.err.splitlines() if line.startswith(stage)][-1]

@@ -116,7 +116,8 @@ void train_dpo(DpoOptions& options) {
   SupervisedTask task{"dpo",
                       &dpo.policy,
                       data.row_tokens(),
-                      {options.model, options.data, options.validation, options.reference_model}};
+                      {options.model, options.data, options.validation, options.reference_model},
+                      dpo.limits};
   if (!options.validation.empty()) {
     validation = open_comparisons(options.validation, dpo, options.max_length);
     task.evaluate = [&] { return evaluate(dpo, validation, limits_without_gradients(options, dpo)); };

@@ -8,8 +8,6 @@
 namespace keel {
 namespace {
 
-constexpr int64_t kTokensAtOnce = 16384;  // bounds the memory of a pass without gradients
-
 std::function<bool(const Episode&)> after_end_rule(const UpdateOptions& options) {
   if (options.score_place == ScorePlace::last_token) return {};
   return [length = options.response_length](const Episode& episode) {

@@ -16,6 +16,8 @@ namespace keel {
 /// that ended before the budget, as TRL 0.24 does, with a value of its own there.
 enum class ScorePlace { last_token, after_end };
 
+constexpr int64_t kTokensAtOnce = 16384;  // bounds the memory of a pass without gradients
+
 struct UpdateOptions {
   double temperature = 1.0;
   double gamma = 1.0, lambda = 0.95;

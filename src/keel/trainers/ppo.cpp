@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "keel/base/error.h"
 #include "keel/base/interrupt.h"
@@ -14,6 +15,7 @@
 #include "keel/statistics/intervals.h"
 #include "keel/statistics/moments.h"
 #include "keel/trainers/inputs.h"
+#include "keel/trainers/memory_plan.h"
 #include "keel/trainers/policy_update.h"
 #include "keel/trainers/training_run.h"
 
@@ -68,8 +70,10 @@ Model make_value(const PpoOptions& o, const Model& policy, const RewardModel& ju
 
 Cast make_cast(const PpoOptions& o) {
   Model policy = open_language_model(o.model, o.precision);
+  const std::string& unmoved = o.reference_model.empty() ? o.model : o.reference_model;
+  // The sampler's kernels pack float32 weights: with --exact the reference keeps them.
   Model reference =
-      open_reference(o.reference_model.empty() ? o.model : o.reference_model, policy, o.precision);
+      o.exact ? open_language_model(unmoved, o.precision) : open_reference(unmoved, policy, o.precision);
   RewardModel judge(open_reward_model(o.reward_model, o.precision), o.model);
   Model value = make_value(o, policy, judge);
   set_trainable(policy, true);
@@ -241,6 +245,28 @@ void log_samples(TrainingRun& run, const PpoOptions& o, const Rollouts& rollouts
                       {"finished", rollouts.samples[i].finished}});
 }
 
+// What a step holds at most: the sampler, a pass that scores, or an update, in which policy and value learn
+// from one mini-batch; beside it gradients and moments of both.
+int64_t bytes_of_steps(const PpoOptions& o, const Cast& cast, const ExampleSet& prompts,
+                       const UpdateOptions& update) {
+  std::vector<int64_t> sizes;
+  for (const Example& example : prompts.examples)
+    sizes.push_back(std::ssize(example.prompt) + o.samples_per_prompt * o.response_length);
+  std::sort(sizes.begin(), sizes.end(), std::greater<>());
+  sizes.resize(std::min(sizes.size(), static_cast<size_t>(o.batch_size)));
+  const int64_t all = std::accumulate(sizes.begin(), sizes.end(), int64_t{0});
+  MicroBatchLimits limits = update.limits;
+  const int64_t mini_batch = all / o.mini_batches;
+  limits.tokens = limits.tokens > 0 ? std::min(limits.tokens, mini_batch) : mini_batch;
+  const int64_t tokens = largest_micro_batch(sizes, limits), scored = std::min(all, kTokensAtOnce);
+  const int64_t responses = std::ssize(sizes) * o.samples_per_prompt * o.response_length,
+                read = tokens * responses / std::max<int64_t>(1, all);
+  const int64_t learning = pass_bytes(cast.policy, {tokens, read}) + pass_bytes(cast.value, {tokens, read});
+  const int64_t most =
+      std::max({learning, scoring_bytes(cast.policy, scored), sampler_bytes(cast.policy, all)});
+  return most + gradient_bytes(cast.policy) + gradient_bytes(cast.value);
+}
+
 }  // namespace
 
 PpoOptions::PpoOptions() {
@@ -338,6 +364,7 @@ void train_ppo(PpoOptions& options) {
                   {options.model, options.data, options.reward_model, options.reference_model}, steps,
                   {{"", &cast.policy}, {"value", &cast.value}}, visit);
   if (run.finished()) return;
+  run.plan_memory(bytes_of_steps(options, cast, prompts, update));
 
   Json last;
   Alarms alarms;

@@ -263,7 +263,8 @@ void train_reward(RewardOptions& options) {
   SupervisedTask task{"reward",
                       &reward.model,
                       data.row_tokens(),
-                      {options.model, options.data, options.validation, options.center_on}};
+                      {options.model, options.data, options.validation, options.center_on},
+                      reward.limits};
   RecentOrder recent;
   task.learn = [&](const std::vector<int64_t>& rows, const Dropout* dropout) {
     const BatchMeasure measured = batch_loss(reward, pick(data, rows), dropout);

@@ -104,7 +104,7 @@ void train(LanguageTask language, SupervisedOptions& options,
   language.limits = options.micro_batch_limits(language.model.config().hidden);
   const ExampleSet data = open_language(options.data, language, options.max_length);
   ExampleSet validation;
-  SupervisedTask task{language.stage, &language.model, data.row_tokens(), inputs};
+  SupervisedTask task{language.stage, &language.model, data.row_tokens(), inputs, language.limits};
   task.learn = [&](const std::vector<int64_t>& rows, const Dropout* dropout) {
     const BatchMeasure measured = batch_loss(language, pick(data, rows), dropout);
     return BatchResult{measured.loss, measured.tokens};

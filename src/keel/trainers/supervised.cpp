@@ -3,6 +3,7 @@
 #include "keel/data/examples.h"
 #include "keel/optimizers/weight_average.h"
 #include "keel/statistics/intervals.h"
+#include "keel/trainers/memory_plan.h"
 #include "keel/trainers/training_run.h"
 
 namespace keel {
@@ -15,6 +16,25 @@ Json validation_accuracy(int64_t right, int64_t judged) {
       {"validation_accuracy_high", interval.high},
       {"validation_pairs", judged}};
 }
+
+namespace {
+
+// What the largest of the steps will hold, over the first ten thousand.
+int64_t bytes_of_steps(const SupervisedTask& task, const DataOrder& order, int64_t steps,
+                       const SupervisedOptions& options) {
+  int64_t tokens = 0;
+  for (int64_t step = 0; step < std::min<int64_t>(steps, 10'000); ++step) {
+    std::vector<int64_t> sizes;
+    for (const int64_t row : order.batch(step)) sizes.push_back(task.row_tokens[static_cast<size_t>(row)]);
+    tokens = std::max(tokens, largest_micro_batch(sizes, task.limits));
+  }
+  const bool language = task.model->head.kind == HeadKind::language;
+  const int64_t copies = (options.average_weights > 0 ? 1 : 0) + (options.select != "last" ? 1 : 0);
+  return pass_bytes(*task.model, {tokens, language ? tokens : 0}) +
+         (1 + copies) * gradient_bytes(*task.model);
+}
+
+}  // namespace
 
 void train_supervised(const SupervisedTask& task, SupervisedOptions& options) {
   // 1. How many steps, and which rows each one sees.
@@ -37,6 +57,7 @@ void train_supervised(const SupervisedTask& task, SupervisedOptions& options) {
   TrainingRun run(task.stage, options, task.inputs, steps, {{"", task.model}}, visit);
   if (run.finished()) return;
   if (task.prepare) task.prepare(run.path());
+  run.plan_memory(bytes_of_steps(task, order, steps, options));
 
   // 3. Loss, gradients, step, log.
   Json last;

@@ -27,6 +27,7 @@ struct SupervisedTask {
   Model* model = nullptr;
   std::vector<int64_t> row_tokens = {};  // of each row of the data
   std::vector<std::filesystem::path> inputs = {};
+  MicroBatchLimits limits = {};
   /// What is to be done once before the first step, or kept in the run's folder from an earlier start.
   std::function<void(const std::filesystem::path& run)> prepare = {};
   /// The loss of these rows, with its backward pass done. `dropout` is null without dropout; it names no

@@ -6,10 +6,12 @@
 #include <cmath>
 
 #include "keel/base/error.h"
+#include "keel/base/memory.h"
 #include "keel/base/products.h"
 #include "keel/base/version.h"
 #include "keel/models/model_folder.h"
 #include "keel/tensors/matrix_rate.h"
+#include "keel/trainers/memory_plan.h"
 
 namespace keel {
 namespace {
@@ -115,6 +117,10 @@ TrainingRun::TrainingRun(const std::string& stage, TrainingOptions& options,
   step_began_ = std::chrono::steady_clock::now();
 }
 
+void TrainingRun::plan_memory(int64_t more) {
+  planned_memory_ = keel::plan_memory(more);
+}
+
 void TrainingRun::resume(int64_t step) {
   folder_.rewind(step);
   first_step_ = step;
@@ -142,6 +148,8 @@ Json TrainingRun::timing(double seconds, int64_t tokens) const {
   Json row = {{"tokens_per_second", static_cast<double>(tokens) / seconds},
               {"matrix_rate_share", (products_counted() - products_before_) / seconds / matrix_rate_}};
   for (const PhaseTimes::Phase& phase : times_.phases()) row[phase.name] = phase.seconds / seconds;
+  row["peak_memory_gb"] = static_cast<double>(peak_resident_bytes()) / 1e9;
+  row["planned_memory_gb"] = static_cast<double>(planned_memory_) / 1e9;
   return row;
 }
 

@@ -38,6 +38,9 @@ class TrainingRun {
               const std::vector<std::filesystem::path>& inputs, int64_t total_steps,
               std::vector<SavedModel> models, std::function<void(Archive&)> visit);
 
+  /// Says in every row's `timing` what memory the run is thought to take at most, `more` bytes from now on,
+  /// beside what it took. Errors: [memory] when that does not fit (memory_plan.h).
+  void plan_memory(int64_t more);
   bool finished() const { return folder_.finished(); }
   /// Steps counted from 0; the first one that is still to be done.
   int64_t first_step() const { return first_step_; }
@@ -79,6 +82,7 @@ class TrainingRun {
   std::optional<Progress> progress_;
   std::chrono::steady_clock::time_point step_began_;
   PhaseTimes times_;
+  int64_t planned_memory_ = 0;
   double matrix_rate_ = 0,
          products_before_ = 0;  // operations a second; products_counted() when the step began
 };
