@@ -10,6 +10,7 @@
 #include "keel/base/interrupt.h"
 #include "keel/base/version.h"
 #include "keel/pipeline/stages.h"
+#include "keel/tensors/tensor_heap.h"
 
 namespace {
 
@@ -45,6 +46,7 @@ int run(const std::vector<std::string>& arguments, char** argv) {
   const auto options = stage.options();
   keel::parse_flags(*options, rest);
   keel::restart_with_environment(argv);  // loads libtorch again: only for what computes
+  keel::use_tensor_heap();
   stage.run(*options);
   return 0;
 }

@@ -13,7 +13,8 @@ TINYSTORIES = Path(os.environ.get("KEEL_TEST_DATA", ROOT / "../shared/data")) / 
 
 
 @pytest.mark.skipif(not TINYSTORIES.exists(), reason="TinyStories-656K is not there")
-@pytest.mark.parametrize("options", [{}, {"recompute": True}, {"micro_batch_size": 16}, {"precision": "float32"}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"micro_batch_size": 96}, {"micro_batch_size": 96, "recompute": True},
+                                     {"micro_batch_size": 16}, {"precision": "float32"}], ids=str)
 def test_the_plan_is_within_15_percent(options, tmp_path):
     dice = random.Random(1)
     rows = [{"input_ids": [dice.randrange(3, 2000) for _ in range(480)]} for _ in range(96)]

@@ -33,12 +33,12 @@ Model open_reference_of(const DpoOptions& o, const Model& policy) {
 DpoTask open_task(const DpoOptions& o) {
   Model policy = open_language_model(o.model, o.precision);
   ReferenceLogps reference(open_reference_of(o, policy));
-  const int64_t width = policy.config().hidden;
+  const MicroBatchLimits limits = o.micro_batch_limits(policy);
   return {std::move(policy),
           load_tokenizer(o.model),
           std::move(reference),
           {dpo_loss_named(o.loss_type), o.beta, o.label_smoothing, o.sft_coefficient},
-          o.micro_batch_limits(width)};
+          limits};
 }
 
 ExampleSet open_comparisons(const std::string& path, const DpoTask& task, int64_t max_length) {

@@ -83,6 +83,12 @@ int64_t pass_bytes(const Model& model, PassSize size) {
          (language ? head_bytes(model, size.read) : 0);
 }
 
+int64_t micro_batch_tokens_beside(const Model& model) {
+  const int64_t state = 4 * kFloat * model.parameter_count(),
+                room = std::max<int64_t>(state / 4, 192'000'000);
+  return std::max<int64_t>(1, room / (model.config().layers * kept(model)));
+}
+
 int64_t gradient_bytes(const Model& model) {
   return model.parameter_count() * kFloat;
 }

@@ -83,7 +83,7 @@ Cast make_cast(const PpoOptions& o) {
           load_tokenizer(o.model), o.shared_trunk,       o.exact};
 }
 
-UpdateOptions update_options(const PpoOptions& o, int64_t width) {
+UpdateOptions update_options(const PpoOptions& o, const Model& policy) {
   UpdateOptions u;
   u.temperature = o.temperature;
   u.gamma = o.gamma;
@@ -100,7 +100,7 @@ UpdateOptions update_options(const PpoOptions& o, int64_t width) {
   u.epochs = o.ppo_epochs;
   u.mini_batches = o.mini_batches;
   u.tokens_per_mini_batch = o.tokens_per_batch;
-  u.limits = o.micro_batch_limits(width);
+  u.limits = o.micro_batch_limits(policy);
   u.max_grad_norm = o.max_grad_norm;
   u.value_max_grad_norm = o.value_max_grad_norm;
   return u;
@@ -354,7 +354,7 @@ void train_ppo(PpoOptions& options) {
   AdamW policy_optimizer(cast.policy.parameters(), options.adamw()),
       value_optimizer(cast.value_parameters(), options.adamw(1));
   KlController controller{options.kl_coef, options.kl_target, options.kl_horizon};
-  const UpdateOptions update = update_options(options, cast.policy.config().hidden);
+  const UpdateOptions update = update_options(options, cast.policy);
   const auto visit = [&](Archive& archive) {
     policy_optimizer.visit(archive, "policy.");
     value_optimizer.visit(archive, "value.");

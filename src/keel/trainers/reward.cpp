@@ -196,7 +196,7 @@ RewardTask open_task(const RewardOptions& options) {
   if (task.model.head.kind != HeadKind::scalar)
     task.model = with_scalar_head(task.model, static_cast<uint64_t>(options.seed));
   if (!task.model.head.pad_id) task.model.head.pad_id = choose_pad_id(task.model);
-  task.limits = options.micro_batch_limits(task.model.config().hidden);
+  task.limits = options.micro_batch_limits(task.model);
   if (options.read_at == "before_end") {
     task.model.head.pad_id = end_id(task.model, task.tokenizer ? &*task.tokenizer : nullptr);
     if (!task.model.head.pad_id)

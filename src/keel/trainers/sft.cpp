@@ -101,7 +101,7 @@ Evaluation evaluate(const LanguageTask& task, const ExampleSet& validation, Batc
 
 void train(LanguageTask language, SupervisedOptions& options,
            const std::vector<std::filesystem::path>& inputs) {
-  language.limits = options.micro_batch_limits(language.model.config().hidden);
+  language.limits = options.micro_batch_limits(language.model);
   const ExampleSet data = open_language(options.data, language, options.max_length);
   ExampleSet validation;
   SupervisedTask task{language.stage, &language.model, data.row_tokens(), inputs, language.limits};

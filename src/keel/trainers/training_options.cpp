@@ -1,6 +1,7 @@
 #include "keel/trainers/training_options.h"
 
 #include "keel/base/error.h"
+#include "keel/trainers/memory_plan.h"
 
 namespace keel {
 
@@ -21,10 +22,12 @@ void TrainingOptions::visit(OptionVisitor& v) {
     "bound.",
     at_least(0));
   v(&micro_batch_size, "micro_batch_size",
-    "Most rows computed at once; changes nothing but memory. 0: no bound.", at_least(0));
+    "Most rows computed at once; changes nothing but memory. 0: --micro-batch-tokens alone decides.",
+    at_least(0));
   v(&micro_batch_tokens, "micro_batch_tokens",
     "Most tokens computed at once, a shared prompt counted once (a longer row is alone); changes nothing but "
-    "memory. 0: no bound.",
+    "memory. 0: no bound beside --micro-batch-size; without that, so many that what is kept of them takes a "
+    "quarter of the memory of weights, gradients and moments, or 192 MB.",
     at_least(0));
   v(&recompute, "recompute",
     "Keep each block's input alone and compute the block again on the way back: less memory, a third more "
@@ -64,6 +67,11 @@ AdamWOptions TrainingOptions::adamw(uint32_t optimizer) const {
           moments == "bfloat16" ? Moments::bfloat16 : Moments::float32,
           static_cast<uint64_t>(seed),
           optimizer};
+}
+
+MicroBatchLimits TrainingOptions::micro_batch_limits(const Model& of) const {
+  const bool free = micro_batch_size == 0 && micro_batch_tokens == 0;
+  return {micro_batch_size, free ? micro_batch_tokens_beside(of) : micro_batch_tokens, of.config().hidden};
 }
 
 Schedule TrainingOptions::learning_schedule(int64_t total) const {

@@ -4,6 +4,7 @@
 #include "keel/config/options.h"
 #include "keel/data/examples.h"
 #include "keel/data/micro_batches.h"
+#include "keel/models/model.h"
 #include "keel/optimizers/adamw.h"
 #include "keel/optimizers/schedule.h"
 
@@ -27,10 +28,9 @@ struct TrainingOptions : Options {
   /// `optimizer`: see AdamWOptions.
   AdamWOptions adamw(uint32_t optimizer = 0) const;
   BatchBounds batch_bounds() const { return {batch_size, tokens_per_batch}; }
-  /// For a model of this width.
-  MicroBatchLimits micro_batch_limits(int64_t width) const {
-    return {micro_batch_size, micro_batch_tokens, width};
-  }
+  /// What is computed at once when this model learns. Without bounds of the user's own: as many tokens as
+  /// micro_batch_tokens_beside (trainers/memory_plan) says.
+  MicroBatchLimits micro_batch_limits(const Model& of) const;
   Schedule learning_schedule(int64_t total_steps) const;
   /// The order in which rows of these sizes are seen, up to the end of --epochs when --steps is 0.
   DataOrder data_order(std::vector<int64_t> row_tokens) const;
