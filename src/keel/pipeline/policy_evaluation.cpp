@@ -116,6 +116,7 @@ Comparison compare(const PolicySamples& before, const PolicySamples& after,
   const auto proxy_of = [](const JudgedAnswer& a) { return a.proxy; };
   const auto gold_before = prompt_means(before, gold_of), gold_after = prompt_means(after, gold_of);
   Comparison comparison;
+  comparison.policy = after.name;
   comparison.before = mean(gold_before);
   comparison.after = mean(gold_after);
   comparison.gold_difference = paired_bootstrap_difference(gold_before, gold_after, bootstrap(o, kVerdict));

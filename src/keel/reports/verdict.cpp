@@ -32,15 +32,16 @@ std::string sentence_of(Outcome outcome, const Comparison& comparison) {
   const std::string by = "by the gold judge, its mean score went " + evidence(comparison);
   switch (outcome) {
     case Outcome::improved:
-      return "PPO improved the model: " + by + ".";
+      return comparison.policy + " improved the model: " + by + ".";
     case Outcome::did_not_improve:
-      return "PPO did not improve the model: " + by + ".";
+      return comparison.policy + " did not improve the model: " + by + ".";
     case Outcome::cannot_be_told:
-      return "PPO did not improve the model by anything that can be told from noise: " + by + ".";
+      return comparison.policy + " did not improve the model by anything that can be told from noise: " + by +
+             ".";
     case Outcome::not_measured:
       break;
   }
-  return "This run has no verdict: the gold judge's difference between PPO and SFT is not a number.";
+  return "This run has no verdict: the gold judge's difference is not a number.";
 }
 
 }  // namespace

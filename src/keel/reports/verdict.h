@@ -14,7 +14,8 @@ struct Comparison {
   double before = 0, after = 0;  // mean gold score of SFT and of PPO
   Estimate gold_difference;      // PPO - SFT, paired by prompt; its count is the number of prompts
   std::optional<Estimate> proxy_difference =
-      std::nullopt;  // the same by the reward model that PPO was trained on
+      std::nullopt;            // the same by the reward model that PPO was trained on
+  std::string policy = "PPO";  // what the sentence calls the later model
 };
 
 enum class Outcome { improved, did_not_improve, cannot_be_told, not_measured };

@@ -27,6 +27,9 @@ TEST(Verdict, ImprovedOnlyWhenTheWholeIntervalIsAboveZero) {
             "of 1.00 "
             "(95 % interval 0.01 to 1.99) over 256 held-out prompts.");
   EXPECT_TRUE(verdict.warning.empty());
+  Comparison of_dpo = with_interval(0.01, 1.99);
+  of_dpo.policy = "DPO";
+  EXPECT_TRUE(says(judge(of_dpo), "DPO improved the model"));
 }
 
 TEST(Verdict, DidNotImproveWhenTheWholeIntervalIsAtOrBelowZero) {
