@@ -137,9 +137,25 @@ def section(result):
         "|---|---|---|---|---|---|",
         *(row(result, name) for name in names),
         "",
+        gap(result),
+        "",
         f"Measured {m['date']}, commit {m['commit']}. Command: `{result['command']}`.",
         "",
     ]
+
+
+def gap(result, size=10):
+    """Where the training losses of `size` steps differ most, and by how much in the second half of the run."""
+    pairs = list(zip(*(result["runs"][kind] for kind in FORMATS)))
+    steps = range(len(pairs[0][0]["losses"]))
+    mean = [statistics.mean(b["losses"][i] - a["losses"][i] for a, b in pairs) for i in steps]
+    pieces = {first: statistics.mean(mean[first : first + size]) for first in steps[: 1 - size : size]}
+    first = max(pieces, key=lambda one: abs(pieces[one]))
+    late = statistics.mean(mean[len(mean) // 2 :])
+    return (
+        f"By {size} steps the training losses differ most at steps {first + 1} to {first + size} ({pieces[first]:+.4f}); "
+        f"over the second half by {late:+.5f}."
+    )
 
 
 def drawing(result, pieces=40):

@@ -221,6 +221,14 @@ def test_loss_is_within_noise_when_the_difference_is_smaller_than_the_seeds():
     assert precision.interval([1.0, 1.1, 1.2])[1] == pytest.approx(4.303 * 0.1 / 3**0.5)
 
 
+def test_where_the_losses_part():
+    def run(change, size):
+        return {"losses": [5.0 + (change if 10 <= i < 20 else size if i >= 20 else 0) for i in range(40)], "held_out": 5}
+
+    result = {"runs": {"float32": [run(0, 0)] * 2, "bfloat16": [run(-0.3, 0.01), run(-0.1, 0.03)]}}
+    assert "at steps 11 to 20 (-0.2000); over the second half by +0.02000" in precision.gap(result)
+
+
 def test_stored_results_are_of_this_form():
     """docs/results is what the page is made of."""
     for name, key in (("benchmarks.json", "task"), ("scaling.json", "curve")):
