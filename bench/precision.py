@@ -153,8 +153,8 @@ def gap(result, size=10):
     first = max(pieces, key=lambda one: abs(pieces[one]))
     late = statistics.mean(mean[len(mean) // 2 :])
     return (
-        f"By {size} steps the training losses differ most at steps {first + 1} to {first + size} ({pieces[first]:+.4f}); "
-        f"over the second half by {late:+.5f}."
+        f"By {size} steps the training losses differ most at steps {first + 1} to {first + size} "
+        f"({pieces[first]:+.4f}); over the second half by {late:+.5f}."
     )
 
 

@@ -86,6 +86,12 @@ def run(command):
     return done
 
 
+def phases(rows):
+    """Shares of a step's time by phase, as the program's metrics tell: medians over the rows."""
+    names = [name for name in rows[-1].get("timing", {}) if name not in ("tokens_per_second", "matrix_rate_share")]
+    return {name: statistics.median(row["timing"][name] for row in rows) for name in names}
+
+
 class Job:
     """A task on this machine: its rows and models under `work`, written once."""
 
@@ -197,14 +203,14 @@ class Job:
     def measure_keel(self):
         self.remove_output()
         done = run(["/usr/bin/time", "-f", "peak %M"] + self.keel_command())
+        peak = int(done.stderr.split("peak ")[-1].split()[0]) / 1024**2
         if self.task.kind == "generate":
             line = [x for x in done.stderr.splitlines() if "tokens/s" in x][-1]
-            measured = [float(line.split(" tokens/s")[0].split()[-1])]
-        else:
-            rows = models.read(self.out / "metrics.jsonl")[self.steps :]
-            measured = [self.units * self.length_share(row) / row["seconds"] for row in rows]
-        peak = int(done.stderr.split("peak ")[-1].split()[0]) / 1024**2
-        return {"rate": statistics.median(measured), "rates": measured, "peak_gb": peak}
+            rate = float(line.split(" tokens/s")[0].split()[-1])
+            return {"rate": rate, "rates": [rate], "peak_gb": peak}
+        rows = models.read(self.out / "metrics.jsonl")[self.steps :]
+        measured = [self.units * self.length_share(row) / row["seconds"] for row in rows]
+        return {"rate": statistics.median(measured), "rates": measured, "peak_gb": peak, "phases": phases(rows)}
 
     def length_share(self, row):
         """A response of random weights ends early now and then; TRL's never do. An episode is `new` tokens."""
