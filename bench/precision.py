@@ -26,9 +26,9 @@ from tasks import relative, run
 FORMATS = ("float32", "bfloat16")
 ROW_CHARACTERS = 400  # about 170 tokens of this tokenizer
 HELD_OUT = 200
-INTRODUCTION = """SFT of TinyStories-656K on Tiny Shakespeare, {steps} steps of 16 rows, {seeds} seeds in each format; ±
-is half of the 95 % interval over the seeds. Difference: bfloat16 − float32 with the same seed. Within noise: smaller
-than the standard deviation between seeds of float32."""
+INTRODUCTION = """SFT of TinyStories-656K on Tiny Shakespeare, {steps} steps of 16 rows, {seeds} seeds in each
+format; ± is half of the 95 % interval over the seeds. Difference: bfloat16 − float32 with the same seed. Within noise:
+smaller than the standard deviation between seeds of float32."""
 T_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571}  # two-sided quantiles of Student's t, by count
 
 

@@ -95,12 +95,14 @@ def phases(rows):
 class Job:
     """A task on this machine: its rows and models under `work`, written once."""
 
-    def __init__(self, task, keel, work, steps, least=SHORTEST):
-        """least: new tokens of a run that generates. steps: timed ones of a peer; Keel's are short, so it takes three
-        times as many, of which the first third warms up, and as many batches of generation as `least` needs."""
+    def __init__(self, task, keel, work, steps, least=0):
+        """steps: timed ones of a peer. Keel's are short: it takes three times as many, of which the first third warms
+        up, and of generation as many batches as make SHORTEST tokens of m30 (more of smaller models) or `least`."""
         self.task, self.keel, self.work, self.steps = task, keel, work, steps
         self.model, self.out = work / task.model, work / "run"
         tokens = task.batch * task.samples * task.new
+        smaller = flops.matrix_elements(models.SHAPES["m30"]) / flops.matrix_elements(models.SHAPES[task.model])
+        least = max(least, int(SHORTEST * min(16, max(1, smaller))))
         batches = max(steps, -(-least // tokens)) if task.kind == "generate" and tokens < LONGEST else 1
         self.rows = task.batch * batches
         low, high = task.lengths
