@@ -32,7 +32,8 @@ class Task:
     precision: str = "auto"
     targets: dict = field(default_factory=dict, hash=False)  # peer -> wanted ratio of rates
     memory: dict = field(default_factory=dict, hash=False)  # peer -> wanted ratio of peak memory
-    beside: tuple = ()  # peers to measure though no ratio is wanted
+    beside: tuple = ()  # peers to measure though no ratio of rates is wanted
+    options: tuple = ()  # of Keel's command, beside those that every task of the kind has
 
     @property
     def unit(self):
@@ -55,6 +56,16 @@ TASKS = [
         (32, 64),
         targets={"float32": 3.0},
         memory={"float32": 0.58},
+    ),
+    Task(
+        "PPO m30, bfloat16 moments",
+        "m30",
+        "ppo",
+        16,
+        (32, 64),
+        memory={"float32": 0.48},
+        beside=("float32",),
+        options=("--moments", "bfloat16"),
     ),
     Task("PPO m30, own float32", "m30", "ppo", 16, (32, 64), precision="float32", targets={"float32": 1.6}),
     Task("PPO tiny, batch 64, 64 new", "tiny", "ppo", 64, (16, 32), targets={"float32": 4.0, "bfloat16": 4.0}),
@@ -170,6 +181,7 @@ class Job:
                 str(task.batch * task.samples),
                 "-n",
                 str(task.samples),
+                *task.options,
             ]
         command += [
             "--data",
@@ -195,7 +207,7 @@ class Job:
                 "--samples-per-prompt",
                 str(task.samples),
             ]
-        return command
+        return command + list(task.options)
 
     def remove_output(self):
         if self.out.is_dir():
