@@ -175,6 +175,20 @@ def table(curve, points):
     return text
 
 
+def phase_table(curve, points):
+    """Shares of a step's time by phase, from Keel's metrics."""
+    names = list(dict.fromkeys(name for point in points for one in point["keel"] for name in one.get("phases", {})))
+    if not names:
+        return []
+    text = ["| a step's time, % | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    for point in points:
+        found = [one["phases"] for one in point["keel"] if one.get("phases")]
+        shares_of = {name: [100 * one.get(name, 0) for one in found] for name in names}
+        cells = [f"{statistics.median(values):.0f}" if values else "–" for values in shares_of.values()]
+        text.append(f"| {curve.label(point['x'])} | " + " | ".join(cells) + " |")
+    return text + [""]
+
+
 def breakdown(curve, points):
     """The table of shares by kind of work, of the points that perf has looked at."""
     seen = [point for point in points if point.get("shares")]
@@ -200,7 +214,8 @@ def sections(results):
         if not points:
             continue
         image = f"![{curve.title}](results/scaling-{curve.name}.svg)"
-        text += [f"### {curve.title}", "", image, "", *table(curve, points), "", *breakdown(curve, points)]
+        text += [f"### {curve.title}", "", image, "", *table(curve, points), "", *phase_table(curve, points)]
+        text += breakdown(curve, points)
         text += [explained(curve), "", measured(points), ""]
     return text
 

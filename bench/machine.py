@@ -106,11 +106,11 @@ def git(*arguments):
 
 
 def stamp():
-    """When and of which commit a measurement is; a change of the program or the benchmark makes the commit dirty."""
-    dirty = "-dirty" if git("status", "--porcelain", "--untracked-files=no", "--", "src", "bench") else ""
+    """When a measurement is, and the commit that last changed the program."""
+    dirty = "-dirty" if git("status", "--porcelain", "--", "src") else ""
     return {
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
-        "commit": (git("rev-parse", "--short=7", "HEAD") or "unknown") + dirty,
+        "commit": (git("log", "-1", "--format=%h", "--", "src") or "unknown") + dirty,
         "machine": description(),
         "versions": versions(),
     }

@@ -133,8 +133,9 @@ def ppo(a):
     rows = [{"input_ids": row["prompt_ids"]} for row in models.read(a.data)]
     steps = a.steps + 1
     with tempfile.TemporaryDirectory() as folder:
-        config = PPOConfig(output_dir=folder, use_cpu=True, bf16=a.precision == "bfloat16", fp16=False, report_to="none",
-                           save_strategy="no", num_sample_generations=0, total_episodes=a.batch * steps,
+        config = PPOConfig(output_dir=folder, use_cpu=True, bf16=a.precision == "bfloat16", fp16=False,
+                           report_to="none", save_strategy="no", num_sample_generations=0,
+                           total_episodes=a.batch * steps,
                            per_device_train_batch_size=a.batch // 4, gradient_accumulation_steps=4, num_ppo_epochs=4,
                            num_mini_batches=1, response_length=64, stop_token=None, optim="adamw_torch",
                            local_rollout_forward_batch_size=a.batch, disable_tqdm=True, logging_strategy="no",

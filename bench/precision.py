@@ -26,9 +26,9 @@ from tasks import relative, run
 FORMATS = ("float32", "bfloat16")
 ROW_CHARACTERS = 400  # about 170 tokens of this tokenizer
 HELD_OUT = 200
-INTRODUCTION = """SFT of TinyStories-656K on Tiny Shakespeare, {steps} steps of 16 rows, {seeds} seeds in each format; ±
-is half of the 95 % interval over the seeds. Difference: bfloat16 − float32 with the same seed. Within noise: smaller
-than the standard deviation between seeds of float32."""
+INTRODUCTION = """SFT of TinyStories-656K on Tiny Shakespeare, {steps} steps of 16 rows, {seeds} seeds in each
+format; ± is half of the 95 % interval over the seeds. Difference: bfloat16 − float32 with the same seed. Within noise:
+smaller than the standard deviation between seeds of float32."""
 T_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571}  # two-sided quantiles of Student's t, by count
 
 
@@ -137,9 +137,25 @@ def section(result):
         "|---|---|---|---|---|---|",
         *(row(result, name) for name in names),
         "",
+        gap(result),
+        "",
         f"Measured {m['date']}, commit {m['commit']}. Command: `{result['command']}`.",
         "",
     ]
+
+
+def gap(result, size=10):
+    """Where the training losses of `size` steps differ most, and by how much in the second half of the run."""
+    pairs = list(zip(*(result["runs"][kind] for kind in FORMATS)))
+    steps = range(len(pairs[0][0]["losses"]))
+    mean = [statistics.mean(b["losses"][i] - a["losses"][i] for a, b in pairs) for i in steps]
+    pieces = {first: statistics.mean(mean[first : first + size]) for first in steps[: 1 - size : size]}
+    first = max(pieces, key=lambda one: abs(pieces[one]))
+    late = statistics.mean(mean[len(mean) // 2 :])
+    return (
+        f"By {size} steps the training losses differ most at steps {first + 1} to {first + size} "
+        f"({pieces[first]:+.4f}); over the second half by {late:+.5f}."
+    )
 
 
 def drawing(result, pieces=40):

@@ -32,7 +32,8 @@ class Task:
     precision: str = "auto"
     targets: dict = field(default_factory=dict, hash=False)  # peer -> wanted ratio of rates
     memory: dict = field(default_factory=dict, hash=False)  # peer -> wanted ratio of peak memory
-    beside: tuple = ()  # peers to measure though no ratio is wanted
+    beside: tuple = ()  # peers to measure though no ratio of rates is wanted
+    options: tuple = ()  # of Keel's command, beside those that every task of the kind has
 
     @property
     def unit(self):
@@ -55,6 +56,16 @@ TASKS = [
         (32, 64),
         targets={"float32": 3.0},
         memory={"float32": 0.58},
+    ),
+    Task(
+        "PPO m30, bfloat16 moments",
+        "m30",
+        "ppo",
+        16,
+        (32, 64),
+        memory={"float32": 0.48},
+        beside=("float32",),
+        options=("--moments", "bfloat16"),
     ),
     Task("PPO m30, own float32", "m30", "ppo", 16, (32, 64), precision="float32", targets={"float32": 1.6}),
     Task("PPO tiny, batch 64, 64 new", "tiny", "ppo", 64, (16, 32), targets={"float32": 4.0, "bfloat16": 4.0}),
@@ -86,15 +97,23 @@ def run(command):
     return done
 
 
+def phases(rows):
+    """Shares of a step's time by phase, as the program's metrics tell: medians over the rows."""
+    names = [name for name in rows[-1].get("timing", {}) if name not in ("tokens_per_second", "matrix_rate_share")]
+    return {name: statistics.median(row["timing"][name] for row in rows) for name in names}
+
+
 class Job:
     """A task on this machine: its rows and models under `work`, written once."""
 
-    def __init__(self, task, keel, work, steps, least=SHORTEST):
-        """least: new tokens of a run that generates. steps: timed ones of a peer; Keel's are short, so it takes three
-        times as many, of which the first third warms up, and as many batches of generation as `least` needs."""
+    def __init__(self, task, keel, work, steps, least=0):
+        """steps: timed ones of a peer. Keel's are short: it takes three times as many, of which the first third warms
+        up, and of generation as many batches as make SHORTEST tokens of m30 (more of smaller models) or `least`."""
         self.task, self.keel, self.work, self.steps = task, keel, work, steps
         self.model, self.out = work / task.model, work / "run"
         tokens = task.batch * task.samples * task.new
+        smaller = flops.matrix_elements(models.SHAPES["m30"]) / flops.matrix_elements(models.SHAPES[task.model])
+        least = max(least, int(SHORTEST * min(16, max(1, smaller))))
         batches = max(steps, -(-least // tokens)) if task.kind == "generate" and tokens < LONGEST else 1
         self.rows = task.batch * batches
         low, high = task.lengths
@@ -162,6 +181,7 @@ class Job:
                 str(task.batch * task.samples),
                 "-n",
                 str(task.samples),
+                *task.options,
             ]
         command += [
             "--data",
@@ -187,7 +207,7 @@ class Job:
                 "--samples-per-prompt",
                 str(task.samples),
             ]
-        return command
+        return command + list(task.options)
 
     def remove_output(self):
         if self.out.is_dir():
@@ -197,14 +217,14 @@ class Job:
     def measure_keel(self):
         self.remove_output()
         done = run(["/usr/bin/time", "-f", "peak %M"] + self.keel_command())
+        peak = int(done.stderr.split("peak ")[-1].split()[0]) / 1024**2
         if self.task.kind == "generate":
             line = [x for x in done.stderr.splitlines() if "tokens/s" in x][-1]
-            measured = [float(line.split(" tokens/s")[0].split()[-1])]
-        else:
-            rows = models.read(self.out / "metrics.jsonl")[self.steps :]
-            measured = [self.units * self.length_share(row) / row["seconds"] for row in rows]
-        peak = int(done.stderr.split("peak ")[-1].split()[0]) / 1024**2
-        return {"rate": statistics.median(measured), "rates": measured, "peak_gb": peak}
+            rate = float(line.split(" tokens/s")[0].split()[-1])
+            return {"rate": rate, "rates": [rate], "peak_gb": peak}
+        rows = models.read(self.out / "metrics.jsonl")[self.steps :]
+        measured = [self.units * self.length_share(row) / row["seconds"] for row in rows]
+        return {"rate": statistics.median(measured), "rates": measured, "peak_gb": peak, "phases": phases(rows)}
 
     def length_share(self, row):
         """A response of random weights ends early now and then; TRL's never do. An episode is `new` tokens."""

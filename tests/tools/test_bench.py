@@ -22,7 +22,7 @@ import rounds  # noqa: E402
 import shares  # noqa: E402
 from session import Session, parser  # noqa: E402
 from session import shares as matrix_shares  # noqa: E402
-from tasks import TASKS, Task  # noqa: E402
+from tasks import TASKS, Task, phases  # noqa: E402
 
 SMALL = models.shape(4, 2, 2, 6, 10, key_heads=1)
 
@@ -164,13 +164,17 @@ def test_a_share_is_of_the_rate_around_its_round():
 def test_the_page_holds_tasks_and_curves(tmp_path):
     session = Session(parser("").parse_args(["--docs", str(tmp_path)]))
     session.write("benchmarks.json", [result("the task", [10, 12], [2, 3])])
-    point = result("p", [5, 7], []) | {"x": 64, "peers": {}, "shares": {"products": 0.7, "other": 0.001}}
+    run = result("p", [5, 7], [])
+    timing = {"tokens_per_second": 9, "matrix_rate_share": 0.5, "gradient": 0.9, "optimizer": 0.06}
+    run["keel"][0]["phases"] = phases([{"timing": timing}, {"timing": timing | {"gradient": 0.8}}])
+    point = run | {"x": 64, "peers": {}, "shares": {"products": 0.7, "other": 0.001}}
     session.write("scaling.json", [{"curve": "length", "points": [point], "keel": True}])
     page.write(session)
     text = (tmp_path / "BENCHMARKS.md").read_text()
     assert "| the task | float32 |" in text and "| the task | 2026-01-02 | abc | 2 of 3 | 1 | 9 |" in text
     assert "| 64 | 6 (5–7) | 12.0% (10.0%–14.0%) |" in text and "| products | 70 |" in text
     assert "| other |" not in text
+    assert "| a step's time, % | gradient | optimizer |" in text and "| 64 | 85 | 6 |" in text
 
 
 def test_every_task_and_point_has_its_own_name_and_a_model():
@@ -219,6 +223,15 @@ def test_loss_is_within_noise_when_the_difference_is_smaller_than_the_seeds():
     assert precision.row(close, "held-out loss at the end").endswith("| +0.01000 ± 0.02484 | 0.10000 | yes |")
     assert precision.row(far, "held-out loss at the end").endswith("| **no** |")
     assert precision.interval([1.0, 1.1, 1.2])[1] == pytest.approx(4.303 * 0.1 / 3**0.5)
+
+
+def test_where_the_losses_part():
+    def run(change, size):
+        losses = [5.0] * 10 + [5.0 + change] * 10 + [5.0 + size] * 20
+        return {"losses": losses, "held_out": 5}
+
+    result = {"runs": {"float32": [run(0, 0)] * 2, "bfloat16": [run(-0.3, 0.01), run(-0.1, 0.03)]}}
+    assert "at steps 11 to 20 (-0.2000); over the second half by +0.02000" in precision.gap(result)
 
 
 def test_stored_results_are_of_this_form():

@@ -142,8 +142,9 @@ void run_sample(SampleOptions& o) {
   const auto completions = generate(model, make_requests(o, prompts, model, tokenizer), {.rows = o.rows},
                                     [&](int64_t finished, int64_t tokens) {
                                       if (!progress) {
+                                        const double rate = matrix_rate(model.precision);  // not timed
                                         progress.emplace("sample", "completion", wanted);
-                                        progress->compare_with(matrix_rate(model.precision));
+                                        progress->compare_with(rate);
                                       }
                                       progress->count_tokens(tokens);
                                       progress->update(finished);
