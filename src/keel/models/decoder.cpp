@@ -13,6 +13,7 @@
 #include "keel/base/products.h"
 #include "keel/models/dropout.h"
 #include "keel/tensors/forest_attention.h"
+#include "keel/tensors/gradient.h"
 
 namespace keel {
 namespace {
@@ -152,16 +153,13 @@ Tensor Decoder::forward(const Tensor& tokens, const Tensor& positions, Attend& a
 
 namespace {
 
-// Rows of a table. One that is trained gets their gradients added to its own: autograd's way makes a tensor
-// of the table's size in every pass (64 MB for 32,000 words of width 512).
+// Rows of a table; their gradients are added to the table's own.
 Tensor rows_of(const Tensor& table, const Tensor& ids) {
-  if (!at::GradMode::is_enabled() || !table.requires_grad() || !table.is_leaf())
-    return at::embedding(table, ids);
+  if (!at::GradMode::is_enabled() || !owns_gradient(table)) return at::embedding(table, ids);
   const Tensor rows = at::embedding(table.detach(), ids).requires_grad_();
   rows.register_hook([table, ids](const Tensor& gradient) {
     at::NoGradGuard no_grad;
-    if (!table.grad().defined()) table.mutable_grad() = at::zeros_like(table);
-    table.mutable_grad().index_add_(0, ids, gradient);
+    own_gradient(table).index_add_(0, ids, gradient);
   });
   return rows;
 }

@@ -14,6 +14,7 @@
 
 #include "keel/tensors/elementwise.h"
 #include "keel/tensors/forest_attention_blocks.h"
+#include "keel/tensors/gradient.h"
 
 namespace keel {
 namespace {
@@ -70,16 +71,6 @@ enum Saved {
 // y = x Wᵀ + b in the format of x.
 Tensor project(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   return bias.defined() ? at::addmm(bias.to(x.scalar_type()), x, weight.t()) : at::mm(x, weight.t());
-}
-
-// Float32 gradients of one projection, and of its input in the format of x.
-struct ProjectionGradient {
-  Tensor input, weight, bias;
-};
-
-ProjectionGradient project_backward(const Tensor& dy, const Tensor& x, const Tensor& weight, bool has_bias) {
-  return {at::mm(dy, weight), at::mm(dy.t(), x).to(at::kFloat),
-          has_bias ? dy.sum(0, false, at::kFloat) : Tensor()};
 }
 
 Tensor activate(const Tensor& x, Activation activation) {
@@ -266,18 +257,18 @@ Tensor forward_as(const Place& place, const Tensor& x, const std::vector<Tensor>
   return passes.spread(y);
 }
 
+// s: what was saved; w: the weights in the products' format; masters: as they are given.
 template <class T>
 variable_list backward_as(const Place& place, const variable_list& s, const std::vector<Tensor>& w,
-                          const Tensor& dy) {
+                          const variable_list& masters, const Tensor& dy) {
   const Passes<T> passes(place);
   variable_list grads(kWeights);
   const Tensor dlast = passes.picked(dy);
   Tensor dsum = dlast.clone();
   const auto back = [&](const Tensor& d, const Tensor& x, Weight weight, Weight bias) {
-    ProjectionGradient g = project_backward(d, x, w[weight], w[bias].defined());
-    grads[weight] = g.weight;
-    grads[bias] = g.bias;
-    return g.input;
+    grads[weight] = passed_on(masters[weight], at::mm(d.t(), x));
+    if (w[bias].defined()) grads[bias] = passed_on(masters[bias], d.sum(0, false, at::kFloat));
+    return at::mm(d, w[weight]);
   };
   const Tensor dinner = back(passes.drop(dlast.to(w[kDown].scalar_type()), 2), s[kInner], kDown, kDownBias);
   const Tensor dnormed2 = back(passes.inner_back(s[kUpOut], dinner), s[kNormed2], kUp, kUpBias);
@@ -305,15 +296,10 @@ struct FusedBlock : Function<FusedBlock> {
     const variable_list weights = {norm1, norm1_bias, qkv, qkv_bias, out,  out_bias,
                                    norm2, norm2_bias, up,  up_bias,  down, down_bias};
     at::NoGradGuard no_grad;
-    const std::vector<Tensor> w = in_format(weights, format_of(*place.pass));
     variable_list saved;
-    const Tensor y = compute(place, x, w, saved);
-    if (place.pass->recompute) {
-      saved = {x};
-      saved.insert(saved.end(), weights.begin(), weights.end());
-    } else {
-      saved.insert(saved.end(), w.begin(), w.end());
-    }
+    const Tensor y = compute(place, x, in_format(weights, format_of(*place.pass)), saved);
+    if (place.pass->recompute) saved = {x};
+    saved.insert(saved.end(), weights.begin(), weights.end());
     context->save_for_backward(saved);
     context->saved_data["place"] = c10::IValue::make_capsule(c10::make_intrusive<PlaceHolder>(place));
     return y;
@@ -323,18 +309,17 @@ struct FusedBlock : Function<FusedBlock> {
     variable_list saved = context->get_saved_variables();
     const Place& place =
         c10::static_intrusive_pointer_cast<PlaceHolder>(context->saved_data["place"].toCapsule())->place;
-    std::vector<Tensor> w;
+    const variable_list masters(saved.end() - kWeights, saved.end());
+    // Once more: kept since the forward pass, all blocks' would be half the size of the model.
+    const std::vector<Tensor> w = in_format(masters, format_of(*place.pass));
     if (place.pass->recompute) {
       const Tensor x = saved.front();
-      w = in_format({saved.begin() + 1, saved.end()}, format_of(*place.pass));
       compute(place, x, w, saved);
-    } else {
-      w.assign(saved.begin() + kSaved, saved.end());
     }
     const Tensor dy = grads[0].contiguous();
     variable_list result = format_of(*place.pass) == at::kFloat
-                               ? backward_as<float>(place, saved, w, dy)
-                               : backward_as<c10::BFloat16>(place, saved, w, dy);
+                               ? backward_as<float>(place, saved, w, masters, dy)
+                               : backward_as<c10::BFloat16>(place, saved, w, masters, dy);
     result.emplace_back();  // of the place
     return result;
   }

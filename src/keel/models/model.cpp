@@ -89,10 +89,10 @@ std::vector<Tensor> forward(const Forest& forest, std::span<const Role> roles, c
 }
 
 LogProbs language_logprobs(const Role& role, const Tensor& hidden, const Tensor& from, const Tensor& tokens,
-                           double temperature, const Tensor& expected_dlogp) {
+                           double temperature, const Tensor& known_dlogp) {
   return linear_logprob(
       hidden.index_select(0, from), role.head->weight, tokens,
-      {.temperature = temperature, .precision = role.precision, .expected_dlogp = expected_dlogp});
+      {.temperature = temperature, .precision = role.precision, .known_dlogp = known_dlogp});
 }
 
 Tensor scalar_values(const Role& role, const Tensor& hidden, const Tensor& rows) {

@@ -60,9 +60,9 @@ Role role_of(const Model& model);
 std::vector<Tensor> forward(const Forest& forest, std::span<const Role> roles, const Tensor& needed = {});
 
 /// Log-probability and entropy of tokens[i] predicted from row from[i]. from, tokens: (S) int64.
-/// expected_dlogp: see LogProbOptions.
+/// known_dlogp: see LogProbOptions.
 LogProbs language_logprobs(const Role& role, const Tensor& hidden, const Tensor& from, const Tensor& tokens,
-                           double temperature = 1.0, const Tensor& expected_dlogp = {});
+                           double temperature = 1.0, const Tensor& known_dlogp = {});
 
 /// The scalar head's output at some rows, its shift included: (S). rows: (S) int64.
 Tensor scalar_values(const Role& role, const Tensor& hidden, const Tensor& rows);

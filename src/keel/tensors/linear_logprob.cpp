@@ -6,10 +6,12 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "keel/base/products.h"
 #include "keel/tensors/block_product.h"
 #include "keel/tensors/checks.h"
+#include "keel/tensors/gradient.h"
 #include "keel/tensors/linear_logprob_blocks.h"
 
 namespace keel {
@@ -96,27 +98,44 @@ int64_t lacking(int64_t rows) {
   return rows_lacking(rows, kPair<T> == 2 ? Precision::bfloat16 : Precision::float32);
 }
 
-// The gradient with respect to hidden and weight of some chunks, summed.
+// The gradient with respect to hidden and weight of some chunks, summed. A weight that owns its gradient gets
+// it there.
 template <class T>
 struct HeadGradients {
   Tensor hidden, weight;    // as the inputs, in T; behind the last row what it lacks
   Tensor dhidden, dweight;  // float32
+  bool own;
 
-  HeadGradients(const Tensor& h, const Tensor& w)
+  HeadGradients(const Tensor& h, const Tensor& w, const Tensor& master)
       : hidden(at::constant_pad_nd(h, {0, 0, 0, lacking<T>(h.size(0))})),
         weight(w),
         dhidden(at::empty(h.sizes(), h.options().dtype(at::kFloat))),
-        dweight(at::zeros(w.sizes(), w.options().dtype(at::kFloat))) {}
+        own(owns_gradient(master)) {
+    dweight = own ? own_gradient(master) : at::zeros(w.sizes(), w.options().dtype(at::kFloat));
+  }
   // dlogits: of `rows` rows from `begin` on, and room for what they lack.
   void add(int64_t begin, int64_t rows, const Tensor& buffer) {
     const Tensor dlogits = buffer.narrow(0, 0, rows + lacking<T>(rows));
     dlogits.narrow(0, rows, lacking<T>(rows)).zero_();
     dhidden.narrow(0, begin, rows).copy_(at::mm(dlogits, weight).narrow(0, 0, rows));
+    const Tensor x = hidden.narrow(0, begin, dlogits.size(0));
     if (dlogits.scalar_type() == at::kFloat)
-      dweight.addmm_(dlogits.t(), hidden.narrow(0, begin, dlogits.size(0)));
+      dweight.addmm_(dlogits.t(), x);
     else
-      dweight += at::mm(dlogits.t(), hidden.narrow(0, begin, dlogits.size(0)));
+      add_slabs(dlogits, x);
   }
+  // A bfloat16 product of all of the weight's rows would be half its size, and leave the cache before it is
+  // added.
+  void add_slabs(const Tensor& dlogits, const Tensor& x) {
+    constexpr int64_t kSlab = 1 << 20;  // elements
+    const int64_t vocabulary = dweight.size(0), slab = std::max<int64_t>(64, kSlab / dweight.size(1));
+    for (int64_t v = 0; v < vocabulary; v += slab) {
+      const int64_t count = std::min(slab, vocabulary - v);
+      dweight.narrow(0, v, count) += at::mm(dlogits.narrow(1, v, count).t(), x);
+    }
+  }
+  // For backward to return.
+  variable_list results() const { return {dhidden, own ? Tensor() : dweight}; }
 };
 
 // Calls work(first row, its rows, dlogits of T) chunk by chunk; dlogits is one buffer, and no chunk but the
@@ -143,13 +162,13 @@ struct BlockLogProb : Function<BlockLogProb> {
     const LogProbBlocks<T> blocks(w.const_data_ptr<T>(), vocabulary, width, options.temperature);
     const auto at_row = [](const Tensor& t, int64_t row) { return t.data_ptr<float>() + row; };
     context->save_for_backward({hidden, weight, tokens, entropy, lse});
-    if (!options.expected_dlogp.defined()) {
+    if (!options.known_dlogp.defined()) {
       blocks.forward(h.const_data_ptr<T>(), ids.const_data_ptr<int64_t>(), scored, at_row(logp, 0),
                      at_row(entropy, 0), at_row(lse, 0));
       return {logp, entropy};
     }
-    const Tensor dlogp = options.expected_dlogp.to(at::kFloat).contiguous();
-    HeadGradients<T> gradients(h, w);
+    const Tensor dlogp = options.known_dlogp.to(at::kFloat).contiguous();
+    HeadGradients<T> gradients(h, w, weight);
     for_each_chunk<T>(scored, vocabulary, options.chunk_elements, h,
                       [&](int64_t begin, int64_t rows, const Tensor& dlogits) {
                         blocks.forward_backward(
@@ -158,7 +177,7 @@ struct BlockLogProb : Function<BlockLogProb> {
                             at_row(lse, begin), dlogits.data_ptr<T>());
                         gradients.add(begin, rows, dlogits);
                       });
-    context->saved_data["expected"] = std::vector<Tensor>{dlogp, gradients.dhidden, gradients.dweight};
+    context->saved_data["known"] = std::vector<Tensor>{dlogp, gradients.dhidden};
     return {logp, entropy};
   }
 
@@ -170,7 +189,7 @@ struct BlockLogProb : Function<BlockLogProb> {
                  ids = saved[2].contiguous();
     const int64_t width = h.size(1);
     const LogProbBlocks<T> blocks(w.const_data_ptr<T>(), w.size(0), width, options.temperature);
-    HeadGradients<T> gradients(h, w);
+    HeadGradients<T> gradients(h, w, saved[1]);
     for_each_chunk<T>(
         h.size(0), w.size(0), options.chunk_elements, h,
         [&](int64_t begin, int64_t rows, const Tensor& dlogits) {
@@ -180,7 +199,7 @@ struct BlockLogProb : Function<BlockLogProb> {
                           dentropy.defined() ? at_row(dentropy) : nullptr, dlogits.data_ptr<T>());
           gradients.add(begin, rows, dlogits);
         });
-    return {gradients.dhidden, gradients.dweight};
+    return gradients.results();
   }
 
   static variable_list forward(AutogradContext* context, const Tensor& hidden, const Tensor& weight,
@@ -202,14 +221,16 @@ struct BlockLogProb : Function<BlockLogProb> {
     const LogProbOptions options{.temperature = context->saved_data["temperature"].toDouble(),
                                  .chunk_elements = context->saved_data["chunk"].toInt()};
     variable_list result;
-    if (context->saved_data.count("expected") != 0) {
-      const std::vector<Tensor> made = context->saved_data["expected"].toTensorVector();
-      if (!dentropy.defined() && dlogp.equal(made[0])) result = {made[1], made[2]};
-    }
-    if (result.empty())
+    if (context->saved_data.count("known") != 0) {
+      const std::vector<Tensor> known = context->saved_data["known"].toTensorVector();
+      if (dentropy.defined() || !dlogp.equal(known[0]))
+        throw std::logic_error("linear_logprob: expected the gradient that was given as known, got another");
+      result = {known[1]};
+    } else {
       result = context->saved_data["narrow"].toBool()
                    ? backward_as<c10::BFloat16>(saved, dlogp, dentropy, options)
                    : backward_as<float>(saved, dlogp, dentropy, options);
+    }
     result.resize(4);
     return result;
   }
@@ -230,13 +251,14 @@ void count(const Tensor& hidden, const Tensor& weight) {
 }  // namespace
 
 LogProbs linear_logprob(const Tensor& hidden, const Tensor& weight, const Tensor& tokens,
-                        const LogProbOptions& options) {
+                        LogProbOptions options) {
   const bool narrow = options.precision == Precision::bfloat16 && weight.scalar_type() == at::kBFloat16;
   if (!hidden.is_cpu() || hidden.scalar_type() != at::kFloat ||
       (weight.scalar_type() != at::kFloat && !narrow) || hidden.size(0) == 0)
     return linear_logprob_plain(hidden, weight, tokens, options);
   check_arguments(hidden, weight, tokens);
   count(hidden, weight);
+  if (!at::GradMode::is_enabled() || !owns_gradient(weight)) options.known_dlogp = Tensor();
   const auto result = BlockLogProb::apply(hidden, weight, tokens, options);
   return {result[0], result[1]};
 }

@@ -17,16 +17,16 @@ struct LogProbOptions {
   Precision precision =
       Precision::float32;            // of the products; softmax and sums are float32 (float64 when hidden is)
   int64_t chunk_elements = 1 << 23;  // bounds rows x vocabulary of one chunk
-  /// What the gradient of logp (S) will be, where it is known before, as in a next-token loss: then the
-  /// forward pass makes the gradients with the logits it has. A gradient that turns out otherwise is computed
-  /// as always.
-  Tensor expected_dlogp = {};
+  /// The gradient of logp (S), where it is known before, as in a next-token loss: then the forward pass makes
+  /// the gradients with the logits it has, and adds the weight's to the weight's own. For that alone: a
+  /// backward with another gradient is an error of the program.
+  Tensor known_dlogp = {};
 };
 
 /// hidden: (S, H), the row that predicts each scored token; weight: (V, H); tokens: (S) int64.
 /// Differentiable in hidden and weight, through logp and entropy; gradients have their formats.
 LogProbs linear_logprob(const Tensor& hidden, const Tensor& weight, const Tensor& tokens,
-                        const LogProbOptions& options = {});
+                        LogProbOptions options = {});
 
 /// The same by ATen's operators, which other devices and formats run and tests compare with.
 LogProbs linear_logprob_plain(const Tensor& hidden, const Tensor& weight, const Tensor& tokens,

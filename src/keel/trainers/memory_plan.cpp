@@ -48,13 +48,12 @@ int64_t block_weights(const Model& model) {
   return w.hidden * (w.qkv + w.queries + w.up + w.inner);
 }
 
-// Hidden rows with their gradient, the head's gradient and its converted and packed weights, one chunk of
-// logits.
+// Hidden rows with their gradient; the head packed, and in bfloat16 converted before, which is four bytes an
+// element in either format; one chunk of logits.
 int64_t head_bytes(const Model& model, int64_t scored) {
   const int64_t width = model.config().hidden, vocabulary = model.head.weight.size(0);
-  const int64_t matrix = vocabulary * width, chunk = std::min(kChunkElements, scored * vocabulary);
-  return scored * width * (2 * element(model) + 3 * kFloat) + matrix * (2 * kFloat + 2 * element(model)) +
-         chunk * element(model) + element(model) * matrix;
+  return scored * width * (2 * element(model) + 3 * kFloat) + 4 * vocabulary * width +
+         std::min(kChunkElements, scored * vocabulary) * element(model);
 }
 
 }  // namespace
@@ -75,9 +74,8 @@ int64_t pass_bytes(const Model& model, PassSize size) {
                 unread = (size.tokens - size.read) * kept_behind(model);
   const int64_t blocks =
       model.recompute ? size.tokens * layers * kFloat * model.config().hidden + all : layers * all - unread;
-  const int64_t converted = model.precision == Precision::bfloat16
-                                ? element(model) * block_weights(model) * (model.recompute ? 1 : layers)
-                                : 0;
+  const int64_t converted =
+      model.precision == Precision::bfloat16 ? element(model) * block_weights(model) : 0;
   const bool language = model.head.kind == HeadKind::language;
   return blocks + converted + size.tokens * on_the_way_back(model) +
          (language ? head_bytes(model, size.read) : 0);

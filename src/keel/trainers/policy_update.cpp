@@ -19,7 +19,7 @@ std::function<bool(const Episode&)> after_end_rule(const UpdateOptions& options)
 struct Readings {
   Tensor logp, entropy;   // (N)
   Tensor value;           // (M)
-  Tensor logp_reference;  // (N), when a reference plays
+  Tensor logp_reference;  // (N)
 };
 
 LogProbs read_tokens(const Role& role, const Tensor& hidden, const EpisodeBatch& batch, double temperature) {
@@ -30,18 +30,18 @@ LogProbs read_tokens(const Role& role, const Tensor& hidden, const EpisodeBatch&
   return read;
 }
 
-Readings read_models(const Players& players, const EpisodeBatch& batch, double temperature,
-                     bool with_reference) {
-  std::vector<Role> roles = {players.policy, players.value};
-  if (with_reference) roles.push_back(players.reference);
-  const std::vector<Tensor> hidden =
-      forward(batch.forest, roles, distinct_rows({batch.from, batch.state_rows}));
-  const LogProbs policy = read_tokens(players.policy, hidden[0], batch, temperature);
-  Readings readings{
-      policy.logp, policy.entropy, scalar_values(players.value, hidden[1], batch.state_rows), {}};
-  if (with_reference)
-    readings.logp_reference = read_tokens(players.reference, hidden[2], batch, temperature).logp;
-  return readings;
+Tensor rows_read(const EpisodeBatch& batch) {
+  return distinct_rows({batch.from, batch.state_rows});
+}
+
+// Of all players, without gradients.
+Readings read_models(const Players& players, const EpisodeBatch& batch, double temperature) {
+  const std::vector<Role> roles = {players.policy, players.value, players.reference};
+  const std::vector<Tensor> hidden = forward(batch.forest, roles, rows_read(batch));
+  const LogProbs policy = read_tokens(players.policy, hidden[0], batch, temperature),
+                 reference = read_tokens(players.reference, hidden[2], batch, temperature);
+  return {policy.logp, policy.entropy, scalar_values(players.value, hidden[1], batch.state_rows),
+          reference.logp};
 }
 
 std::vector<const Episode*> pointers(const std::vector<Episode>& episodes, std::span<const int64_t> chosen) {
@@ -148,36 +148,92 @@ void note_logp_change(UpdateReport& report, const Tensor& change, const EpisodeB
         values.slice(0, batch.offsets[i], batch.offsets[i + 1]).sum().item().toDouble();
 }
 
-// Forward and backward over a micro-batch. Its shares of the means are added to the report.
-void accumulate(const Players& players, const Experience& e, std::span<const int64_t> chosen,
-                const MiniBatch& whole, const UpdateOptions& options, UpdateReport& report) {
-  const EpisodeBatch batch = episode_batch(pointers(e.episodes, chosen), after_end_rule(options));
-  const Readings now = read_models(players, batch, options.temperature, /*with_reference=*/false);
-  const Tensor at_tokens = range_indices(e.offsets, chosen),
-               at_states = range_indices(e.state_offsets, chosen);
-  const Tensor logp_old = e.logp.index_select(0, at_tokens),
-               advantage = e.advantage.index_select(0, at_tokens);
-  const Tensor value_old = e.value.index_select(0, at_states), returns = e.returns.index_select(0, at_states);
-  const Tensor weight = at::full_like(logp_old, 1.0 / static_cast<double>(whole.tokens));
-  const Tensor state_weight = at::full_like(value_old, 1.0 / static_cast<double>(whole.states));
+// A mini-batch that is being learned from, by micro-batches.
+struct Lesson {
+  const Players& players;
+  const Experience& experience;
+  const MiniBatch whole;
+  const UpdateOptions& options;
+  UpdateReport& report;  // the micro-batches' shares of the means are added to it
+};
 
-  const Tensor policy_loss = ppo_policy_loss(now.logp, logp_old, advantage, weight, options.clip);
-  const Tensor value_loss = ppo_value_loss(now.value, value_old, returns, state_weight, options.value_clip);
+Tensor shares(const Tensor& like, int64_t count) {
+  return at::full_like(like, 1.0 / static_cast<double>(count));
+}
+
+double share(const Tensor& part, int64_t count) {
+  return static_cast<double>(part.numel()) / static_cast<double>(count);
+}
+
+Tensor policy_objective(const Lesson& lesson, const LogProbs& now, const EpisodeBatch& batch,
+                        std::span<const int64_t> chosen) {
+  const auto& [players, e, whole, options, report] = lesson;
+  const Tensor rows = range_indices(e.offsets, chosen);
+  const Tensor logp_old = e.logp.index_select(0, rows), advantage = e.advantage.index_select(0, rows),
+               weight = shares(logp_old, whole.tokens);
+  const Tensor loss = ppo_policy_loss(now.logp, logp_old, advantage, weight, options.clip);
   const Tensor entropy = (now.entropy * weight).sum();
-  (policy_loss + options.value_coefficient * value_loss - options.entropy_coefficient * entropy).backward();
-
-  at::NoGradGuard no_grad;
-  const double share = static_cast<double>(at_tokens.numel()) / static_cast<double>(whole.tokens);
-  const double state_share = static_cast<double>(at_states.numel()) / static_cast<double>(whole.states);
-  report.policy_loss += policy_loss.item().toDouble();
-  report.value_loss += value_loss.item().toDouble();
+  report.policy_loss += loss.item().toDouble();
   report.entropy += entropy.item().toDouble();
+  const Tensor logp = now.logp.detach();
   report.policy_clip_fraction +=
-      share * policy_clip_fraction(now.logp, logp_old, advantage, weight, options.clip);
+      share(rows, whole.tokens) * policy_clip_fraction(logp, logp_old, advantage, weight, options.clip);
+  report.ratio_kl += (kl_estimate(logp_old, logp, KlEstimator::k3) * weight).sum().item().toDouble();
+  note_logp_change(report, logp - logp_old, batch, chosen);
+  return loss - options.entropy_coefficient * entropy;
+}
+
+Tensor value_objective(const Lesson& lesson, const Tensor& value, std::span<const int64_t> chosen) {
+  const auto& [players, e, whole, options, report] = lesson;
+  const Tensor rows = range_indices(e.state_offsets, chosen);
+  const Tensor value_old = e.value.index_select(0, rows), returns = e.returns.index_select(0, rows),
+               weight = shares(value_old, whole.states);
+  const Tensor loss = ppo_value_loss(value, value_old, returns, weight, options.value_clip);
+  report.value_loss += loss.item().toDouble();
   report.value_clip_fraction +=
-      state_share * value_clip_fraction(now.value, value_old, returns, state_weight, options.value_clip);
-  report.ratio_kl += (kl_estimate(logp_old, now.logp, KlEstimator::k3) * weight).sum().item().toDouble();
-  note_logp_change(report, now.logp - logp_old, batch, chosen);
+      share(rows, whole.states) *
+      value_clip_fraction(value.detach(), value_old, returns, weight, options.value_clip);
+  return options.value_coefficient * loss;
+}
+
+// The gradients of a micro-batch, of the policy, of the value or of both.
+void learn(const Lesson& lesson, std::span<const int64_t> chosen, bool policy, bool value) {
+  const Players& players = lesson.players;
+  const EpisodeBatch batch =
+      episode_batch(pointers(lesson.experience.episodes, chosen), after_end_rule(lesson.options));
+  Tensor hidden, loss;  // one trunk is read once
+  const auto read = [&](const Role& role) {
+    if (!hidden.defined()) hidden = forward(batch.forest, {&role, 1}, rows_read(batch)).front();
+    return hidden;
+  };
+  if (policy)
+    loss = policy_objective(
+        lesson, read_tokens(players.policy, read(players.policy), batch, lesson.options.temperature), batch,
+        chosen);
+  if (value) {
+    const Tensor value_loss =
+        value_objective(lesson, scalar_values(players.value, read(players.value), batch.state_rows), chosen);
+    loss = policy ? loss + value_loss : value_loss;
+  }
+  loss.backward();
+}
+
+// A step of the policy and the value from the micro-batches of one mini-batch. Models of their own learn one
+// after the other: the activations and gradients of one live at a time.
+void learn_and_step(const Lesson& lesson, const std::vector<std::vector<int64_t>>& pieces, Learner policy,
+                    Learner value) {
+  const auto step = [](Learner& learner, double max_norm) {
+    const double norm = learner.optimizer.clip(max_norm);
+    learner.optimizer.step(learner.rate);
+    learner.optimizer.zero_grad();
+    return norm;
+  };
+  const bool together = lesson.players.policy.trunk == lesson.players.value.trunk;
+  for (const auto& piece : pieces) learn(lesson, piece, true, together);
+  lesson.report.gradient_norm += step(policy, lesson.options.max_grad_norm);
+  if (!together)
+    for (const auto& piece : pieces) learn(lesson, piece, false, true);
+  lesson.report.value_gradient_norm += step(value, lesson.options.value_max_grad_norm);
 }
 
 void divide(UpdateReport& report, double count) {
@@ -204,7 +260,7 @@ Experience make_experience(const Players& players, std::vector<Episode> episodes
   std::iota(all.begin(), all.end(), 0);
   for (const auto& chosen : pieces_of(e.episodes, all, limits)) {
     const EpisodeBatch batch = episode_batch(pointers(e.episodes, chosen), after_end);
-    const Readings read = read_models(players, batch, options.temperature, /*with_reference=*/true);
+    const Readings read = read_models(players, batch, options.temperature);
     const Tensor at_tokens = range_indices(e.offsets, chosen),
                  at_states = range_indices(e.state_offsets, chosen);
     place(e.logp, tokens, at_tokens, read.logp);
@@ -217,22 +273,17 @@ Experience make_experience(const Players& players, std::vector<Episode> episodes
 }
 
 UpdateReport update_policy(const Players& players, const Experience& experience, const EpisodeOrder& order,
-                           AdamW& policy_optimizer, double policy_rate, AdamW& value_optimizer,
-                           double value_rate, const UpdateOptions& options) {
+                           Learner policy, Learner value, const UpdateOptions& options) {
   UpdateReport report;
   report.logp_change.resize(experience.episodes.size());
   int64_t updates = 0;
+  policy.optimizer.zero_grad();
+  value.optimizer.zero_grad();
   for (int64_t epoch = 0; epoch < options.epochs; ++epoch)
     for (const auto& chosen : mini_batches(experience.episodes, order(epoch), options)) {
       const MiniBatch whole{size_of(experience.offsets, chosen), size_of(experience.state_offsets, chosen)};
-      policy_optimizer.zero_grad();
-      value_optimizer.zero_grad();
-      for (const auto& piece : pieces_of(experience.episodes, chosen, options.limits))
-        accumulate(players, experience, piece, whole, options, report);
-      report.gradient_norm += policy_optimizer.clip(options.max_grad_norm);
-      report.value_gradient_norm += value_optimizer.clip(options.value_max_grad_norm);
-      policy_optimizer.step(policy_rate);
-      value_optimizer.step(value_rate);
+      learn_and_step({players, experience, whole, options, report},
+                     pieces_of(experience.episodes, chosen, options.limits), policy, value);
       ++updates;
     }
   divide(report, static_cast<double>(updates));

@@ -66,11 +66,16 @@ struct UpdateReport {
 /// The order of episodes in one epoch: (episodes) indices.
 using EpisodeOrder = std::function<std::vector<int64_t>(int64_t epoch)>;
 
+/// What changes a model, and how far.
+struct Learner {
+  AdamW& optimizer;
+  double rate;
+};
+
 /// Epochs over shuffled mini-batches (Schulman 2017, algorithm 1). Each mini-batch's losses are token means
 /// over that mini-batch; micro-batches change nothing but memory. The value's loss is scaled by
-/// value_coefficient and has its own optimizer.
+/// value_coefficient and has its own optimizer. No gradient is left behind.
 UpdateReport update_policy(const Players& players, const Experience& experience, const EpisodeOrder& order,
-                           AdamW& policy_optimizer, double policy_rate, AdamW& value_optimizer,
-                           double value_rate, const UpdateOptions& options);
+                           Learner policy, Learner value, const UpdateOptions& options);
 
 }  // namespace keel

@@ -245,8 +245,8 @@ void log_samples(TrainingRun& run, const PpoOptions& o, const Rollouts& rollouts
                       {"finished", rollouts.samples[i].finished}});
 }
 
-// What a step holds at most: the sampler, a pass that scores, or an update, in which policy and value learn
-// from one mini-batch; beside it gradients and moments of both.
+// What a step holds at most beside models and moments: the sampler, a pass that scores, or an update, in
+// which policy and value learn one after the other, or at once where they share a trunk.
 int64_t bytes_of_steps(const PpoOptions& o, const Cast& cast, const ExampleSet& prompts,
                        const UpdateOptions& update) {
   std::vector<int64_t> sizes;
@@ -261,10 +261,11 @@ int64_t bytes_of_steps(const PpoOptions& o, const Cast& cast, const ExampleSet& 
   const int64_t tokens = largest_micro_batch(sizes, limits), scored = std::min(all, kTokensAtOnce);
   const int64_t responses = std::ssize(sizes) * o.samples_per_prompt * o.response_length,
                 read = tokens * responses / std::max<int64_t>(1, all);
-  const int64_t learning = pass_bytes(cast.policy, {tokens, read}) + pass_bytes(cast.value, {tokens, read});
-  const int64_t most =
-      std::max({learning, scoring_bytes(cast.policy, scored), sampler_bytes(cast.policy, all)});
-  return most + gradient_bytes(cast.policy) + gradient_bytes(cast.value);
+  const auto learning = [&](const Model& model) {
+    return pass_bytes(model, {tokens, read}) + gradient_bytes(model);
+  };
+  return std::max({learning(cast.policy), o.shared_trunk ? int64_t{0} : learning(cast.value),
+                   scoring_bytes(cast.policy, scored), sampler_bytes(cast.policy, all)});
 }
 
 }  // namespace
@@ -388,9 +389,9 @@ void train_ppo(PpoOptions& options) {
     };
     const double multiplier = schedule.multiplier(step);
     const UpdateReport report = run.times().measure("update", [&] {
-      return update_policy(players, experience, shuffled, policy_optimizer,
-                           options.learning_rate * multiplier, value_optimizer, value_rate * multiplier,
-                           update);
+      return update_policy(players, experience, shuffled,
+                           {policy_optimizer, options.learning_rate * multiplier},
+                           {value_optimizer, value_rate * multiplier}, update);
     });
     // 5. Log, steer the coefficient.
     last = metrics_of(rollouts, experience, report, controller);

@@ -53,9 +53,7 @@ BatchMeasure batch_loss(const LanguageTask& task, const std::vector<const Exampl
         {role.precision, dropout ? &*dropout : nullptr, distinct_rows({input.from}), role.recompute});
     const Tensor weight = at::full({input.from.size(0)}, 1.0 / static_cast<double>(measured.scored),
                                    hidden.options().requires_grad(false));
-    const Tensor logp = language_logprobs(role, hidden, input.from, input.tokens, 1.0,
-                                          hidden.requires_grad() ? -weight : Tensor())
-                            .logp;
+    const Tensor logp = language_logprobs(role, hidden, input.from, input.tokens, 1.0, -weight).logp;
     const Tensor loss = next_token_loss(logp, weight);
     if (loss.requires_grad()) loss.backward();
     measured.loss += loss.item().toDouble();

@@ -95,6 +95,26 @@ TEST_P(FusedBlock, RecomputedGradientsAreTheSameBits) {
     EXPECT_TRUE(again.gradients[i].equal(kept.gradients[i])) << "parameter " << i;
 }
 
+// Micro-batches add to the gradients that stand.
+TEST_P(FusedBlock, GradientsOfPassesAddUp) {
+  const auto [name, precision, tolerance] = GetParam();
+  const Model model = load_model(golden("models/" + name), at::kFloat);
+  set_trainable(model, true);
+  const Forest forest = random_forest(7);
+  const auto pass = [&] {
+    const Tensor hidden = forest_hidden(model.decoder, forest, {.precision = precision});
+    (hidden * normal_tensor(hidden.sizes().vec(), 3).to(at::kFloat)).sum().backward();
+  };
+  pass();
+  std::vector<Tensor> once;
+  for (const Parameter& p : model.decoder.parameters()) once.push_back(p.value.grad().to(at::kDouble));
+  pass();
+  for (size_t i = 0; i < once.size(); ++i) {
+    const Parameter& p = model.decoder.parameters()[i];
+    EXPECT_LT(relative(p.value.grad(), 2 * once[i]), 1e-6) << p.name;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Families, FusedBlock,
                          testing::Combine(testing::Values("llama_untied", "gpt2", "qwen2"),
                                           testing::Values(Precision::float32), testing::Values(1e-5)));

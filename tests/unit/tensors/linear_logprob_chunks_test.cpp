@@ -60,24 +60,42 @@ TEST(LinearLogProb, BlocksEqualThePlainStatement) {
   }
 }
 
-// Gradients made in the forward pass are those of the backward pass, and are left aside when the guess was
-// wrong.
-TEST(LinearLogProb, ExpectedGradientsAreTheSameAndOnlyAGuess) {
+// Gradients made in the forward pass are those of the backward pass; what was no truth is refused.
+TEST(LinearLogProb, KnownGradientsAreTheSame) {
   const int64_t rows = 90, vocabulary = 70;
   const Tensor tokens = at::arange(rows, at::kLong).remainder(vocabulary);
-  const Tensor right = normal_tensor({rows}, 3, at::kFloat), wrong = normal_tensor({rows}, 4, at::kFloat);
+  const Tensor dlogp = normal_tensor({rows}, 3, at::kFloat);
   for (const Precision precision : {Precision::float32, Precision::bfloat16}) {
-    std::vector<std::vector<Tensor>> grads;
-    for (const Tensor& expected : {Tensor(), right, wrong}) {
-      const std::vector<Tensor> x = {normal_tensor({rows, 8}, 1, at::kFloat).requires_grad_(true),
-                                     normal_tensor({vocabulary, 8}, 2, at::kFloat).requires_grad_(true)};
-      const LogProbs p = linear_logprob(
-          x[0], x[1], tokens,
-          {.precision = precision, .chunk_elements = 32 * vocabulary, .expected_dlogp = expected});
-      grads.push_back(gradients(p.logp * right, at::ones({rows}), x));
-    }
-    for (size_t i = 0; i < 2; ++i)
-      for (const size_t guess : {1, 2}) EXPECT_TRUE(grads[guess][i].equal(grads[0][i])) << i << " " << guess;
+    const auto gradients_of = [&](const Tensor& known, const Tensor& truth) {
+      const Tensor hidden = normal_tensor({rows, 8}, 1, at::kFloat).requires_grad_(true),
+                   weight = normal_tensor({vocabulary, 8}, 2, at::kFloat).requires_grad_(true);
+      const LogProbs p =
+          linear_logprob(hidden, weight, tokens,
+                         {.precision = precision, .chunk_elements = 32 * vocabulary, .known_dlogp = known});
+      (p.logp * truth).sum().backward();
+      return std::vector<Tensor>{hidden.grad(), weight.grad()};
+    };
+    const auto later = gradients_of({}, dlogp), at_once = gradients_of(dlogp, dlogp);
+    for (size_t i = 0; i < 2; ++i) EXPECT_TRUE(at_once[i].equal(later[i])) << i;
+    EXPECT_THROW(gradients_of(dlogp, dlogp + 1), std::logic_error);
+  }
+}
+
+// Chunk by chunk and pass by pass the weight's gradient adds up, a few of its rows at a time.
+TEST(LinearLogProb, GradientsOfPassesAddUpInTheWeightsOwn) {
+  const int64_t rows = 40, vocabulary = 9000, width = 256;
+  const Tensor tokens = at::arange(rows, at::kLong) * 211, dlogp = normal_tensor({rows}, 3, at::kFloat);
+  const Tensor hidden = normal_tensor({rows, width}, 1, at::kFloat),
+               values = normal_tensor({vocabulary, width}, 2, at::kFloat).mul_(0.1);
+  for (const Precision precision : {Precision::float32, Precision::bfloat16}) {
+    const Tensor weight = values.clone().requires_grad_(true);
+    for (int pass = 0; pass < 2; ++pass)
+      (linear_logprob(hidden, weight, tokens, {.precision = precision}).logp * dlogp).sum().backward();
+    const Tensor wide = values.to(at::kDouble).requires_grad_(true);
+    (linear_logprob_plain(hidden.to(at::kDouble), wide, tokens).logp * dlogp).sum().backward();
+    const double tolerance = precision == Precision::bfloat16 ? 2e-2 : 1e-5;
+    EXPECT_LT(largest_difference(weight.grad(), 2 * wide.grad()),
+              tolerance * wide.grad().abs().max().item().toDouble());
   }
 }
 

@@ -31,7 +31,7 @@ struct Learners {
       for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int64_t>(i);
       return order;
     };
-    update_policy(players, experience, in_order, policy_optimizer, rate, value_optimizer, value_rate,
+    update_policy(players, experience, in_order, {policy_optimizer, rate}, {value_optimizer, value_rate},
                   options);
   }
 };

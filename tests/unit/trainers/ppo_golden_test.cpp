@@ -79,8 +79,8 @@ TEST_P(PpoGolden, TenUpdatesEqualTrl) {
       EXPECT_LT(largest_difference(experience.advantage, run.wanted["first.advantages"]), 1e-6);
     }
     const UpdateReport report = update_policy(
-        players, experience, [&](int64_t epoch) { return ids_of(permutations[epoch]); }, policy_optimizer,
-        rate, value_optimizer, rate, options);
+        players, experience, [&](int64_t epoch) { return ids_of(permutations[epoch]); },
+        {policy_optimizer, rate}, {value_optimizer, rate}, options);
     const auto logged = [&](const std::string& name) {
       return run.wanted["log." + name][update].mean().item().toDouble();
     };
@@ -118,7 +118,7 @@ TEST(PolicyUpdate, MicroBatchesChangeNothing) {
     for (size_t i = 1; i < 4; ++i) episodes[i].prompt = episodes[0].prompt;
     const Experience experience = make_experience(players, episodes, 0.05, options);
     const auto order = [](int64_t) { return std::vector<int64_t>{5, 0, 7, 2, 1, 11, 9, 3, 10, 8, 4, 6}; };
-    update_policy(players, experience, order, policy_optimizer, 1e-3, value_optimizer, 1e-3, options);
+    update_policy(players, experience, order, {policy_optimizer, 1e-3}, {value_optimizer, 1e-3}, options);
     policies.push_back(std::move(policy));
   }
   for (size_t i = 1; i < policies.size(); ++i)
