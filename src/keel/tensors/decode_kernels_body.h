@@ -24,9 +24,23 @@ KEEL_KERNEL Word word_at(const Word* from) {
   return word;
 }
 
+// Which lines of memory a pass over a panel asks for, ahead of their use: weights come from memory, and a
+// pass that waits for them does nothing else. One pass alone: all, kAhead bytes on. Of two or more passes the
+// first two ask for half of the next panel each, and the others read what lies in the cache.
+enum class Fetch { all, first_half, second_half, none };
+constexpr int64_t kAhead = 4096;
+
+template <Fetch kFetch, int64_t kVector>
+KEEL_KERNEL void fetch(const char* from, int64_t panel_bytes) {
+  if (kFetch == Fetch::all) __builtin_prefetch(from + kAhead);
+  if (kFetch == (kVector % 2 == 0 ? Fetch::first_half : Fetch::second_half))
+    __builtin_prefetch(from + panel_bytes, 0, 2);
+}
+
 // One order of summation whatever the number of rows: a single chain over the words of a row.
-template <int kRows, class Word>
+template <int kRows, Fetch kFetch, class Word>
 KEEL_KERNEL void product_rows(const Word* a, int64_t stride, const Word* panel, int64_t words, float* out) {
+  const int64_t panel_bytes = words * kPanel * static_cast<int64_t>(sizeof(Word));
   for (int strip = 0; strip < kPanel; strip += kVectors * kLanes) {
     Vector sums[kRows][kVectors] = {};
     for (int64_t k = 0; k < words; ++k) {
@@ -35,7 +49,11 @@ KEEL_KERNEL void product_rows(const Word* a, int64_t stride, const Word* panel, 
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) {
         columns[v] = load(from + v * kLanes);
-        if (kRows <= 2) __builtin_prefetch(reinterpret_cast<const char*>(from + v * kLanes) + 4096);
+        const auto* line = reinterpret_cast<const char*>(from + v * kLanes);
+        if (v % 2 == 0)
+          fetch<kFetch, 0>(line, panel_bytes);
+        else
+          fetch<kFetch, 1>(line, panel_bytes);
       }
 #pragma GCC unroll 8
       for (int r = 0; r < kRows; ++r) {
@@ -51,31 +69,49 @@ KEEL_KERNEL void product_rows(const Word* a, int64_t stride, const Word* panel, 
   }
 }
 
+constexpr int kMostRows = 6;  // whose sums are held in registers
+
+// Rows in passes over the panel of equal size, or nearly.
 template <class T>
 void product(const PanelProduct<T>& p) {
   using Word = typename WordOf<T>::Word;
   const auto* a = reinterpret_cast<const Word*>(p.a);
   const auto* panel = reinterpret_cast<const Word*>(p.panel);
   const int64_t stride = p.a_stride / kPair<T>, words = p.inner / kPair<T>;
-  int64_t row = 0;
-  const auto take = [&]<int kRows>() KEEL_INLINED {
-    product_rows<kRows>(a + row * stride, stride, panel, words, p.out + row * kPanel);
-    row += kRows;
-  };
-  while (p.rows - row >= 6) take.template operator()<6>();
-  switch (p.rows - row) {
-    case 5:
-      return take.template operator()<5>();
-    case 4:
-      return take.template operator()<4>();
-    case 3:
-      return take.template operator()<3>();
-    case 2:
-      return take.template operator()<2>();
-    case 1:
-      return take.template operator()<1>();
-    default:
-      return;
+  const int64_t passes = (p.rows + kMostRows - 1) / kMostRows;
+  for (int64_t pass = 0; pass < passes; ++pass) {
+    const int64_t row = p.rows * pass / passes, taken = p.rows * (pass + 1) / passes - row;
+    const auto take = [&]<int kRows>() KEEL_INLINED {
+      const Word* from = a + row * stride;
+      float* to = p.out + row * kPanel;
+      if (passes == 1)
+        product_rows<kRows, Fetch::all>(from, stride, panel, words, to);
+      else if (pass == 0)
+        product_rows<kRows, Fetch::first_half>(from, stride, panel, words, to);
+      else if (pass == 1)
+        product_rows<kRows, Fetch::second_half>(from, stride, panel, words, to);
+      else
+        product_rows<kRows, Fetch::none>(from, stride, panel, words, to);
+    };
+    switch (taken) {
+      case 1:
+        take.template operator()<1>();
+        break;
+      case 2:
+        take.template operator()<2>();
+        break;
+      case 3:
+        take.template operator()<3>();
+        break;
+      case 4:
+        take.template operator()<4>();
+        break;
+      case 5:
+        take.template operator()<5>();
+        break;
+      default:
+        take.template operator()<kMostRows>();
+    }
   }
 }
 
