@@ -1,4 +1,4 @@
-# make demo | build | test | check | sanitize | results | bench | bare-test | format | docs. docs/CONTRIBUTING.md tells more.
+# make demo | build | test | check | gpu | sanitize | results | bench | bare-test | format | docs. docs/CONTRIBUTING.md tells more.
 SHELL := /bin/bash
 cache := $(or $(KEEL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/keel)
 # One build at a time on a machine: a heavy file takes more than a gigabyte, and two cores are soon shared.
@@ -9,7 +9,7 @@ export CCACHE_SLOPPINESS := pch_defines,time_macros
 export CCACHE_NOHASHDIR := 1
 export CCACHE_BASEDIR := $(CURDIR)
 
-.PHONY: build tests-built sanitize test check demo results bench bare-test format docs setup-build setup-test
+.PHONY: build gpu tests-built sanitize test check demo results bench bare-test format docs setup-build setup-test
 build: setup-build
 	@$(call configure,build,) && $(locked) ninja -C build keel
 
@@ -34,6 +34,11 @@ test: tests-built sanitize
 	@. $(cache)/env.test && $$KEEL_PYTHON tools/run_tests
 check: tests-built
 	@. $(cache)/env.test && $$KEEL_PYTHON tools/run_tests --quick
+
+# On a machine with a GPU and CUDA's toolkit; KEEL_TORCH names a torch for CUDA.
+gpu: setup-test
+	@$(call configure,build-cuda,-DKEEL_TESTS=ON -DKEEL_CUDA=ON) && $(locked) ninja -C build-cuda
+	@. $(cache)/env.test && KEEL_BUILD=build-cuda KEEL_BINARY=build-cuda/keel $$KEEL_PYTHON tools/run_tests gpu
 
 format:
 	@git ls-files -co --exclude-standard '*.h' '*.cpp' | xargs clang-format -i

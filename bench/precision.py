@@ -21,7 +21,7 @@ import models
 import page
 import plot
 from session import Session, parser
-from tasks import relative, run
+from tasks import ON_PROCESSOR, relative, run
 
 FORMATS = ("float32", "bfloat16")
 ROW_CHARACTERS = 400  # about 170 tokens of this tokenizer
@@ -57,6 +57,7 @@ def command(session, data, files, kind, seed):
         relative(session.a.work / "run"),
         "--precision",
         kind,
+        *ON_PROCESSOR,
         "--seed",
         str(seed),
         "--batch-size",
@@ -85,6 +86,7 @@ def one_run(session, data, files, kind, seed):
             relative(files[1]),
             "--precision",
             "float32",
+            *ON_PROCESSOR,
         ]
     )
     held_out = json.loads(judge.stdout)["loss"]

@@ -16,6 +16,7 @@ from machine import ROOT
 PPO_EPOCHS = 4
 SHORTEST, LONGEST = 4096, 20000  # new tokens of a run
 UNITS = {"generate": "new tokens/s", "ppo": "episodes/s"}
+ON_PROCESSOR = ("--device", "cpu")  # as the peers, also where there is an accelerator
 PEERS = {"float32": "float32", "bfloat16": "bfloat16", "llama.cpp": "llama_cpp"}
 
 
@@ -165,6 +166,7 @@ class Job:
             relative(self.model / trunk),
             "--precision",
             task.precision,
+            *ON_PROCESSOR,
             "--output",
             relative(self.out),
             "--seed",

@@ -1,6 +1,7 @@
 """What the tests through the binary share: how it is started, rows of token ids, and hashes of what it wrote.
 
-The program is KEEL_BINARY (default build/keel). The golden models have no tokenizer, so rows carry ids:
+The program is KEEL_BINARY (default build/keel); KEEL_TEST_DEVICE is the --device of what computes, where it
+is set. The golden models have no tokenizer, so rows carry ids:
 0 pads, 1 begins and 2 ends a text, 3 to 96 are words; the context is 64 tokens.
 """
 
@@ -19,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "tests" / "golden"
 MODELS = GOLDEN / "models"
 BINARY = (ROOT / os.environ.get("KEEL_BINARY", "build/keel")).resolve()
+DEVICE = os.environ.get("KEEL_TEST_DEVICE")
+COMPUTING = ("pretrain", "sft", "reward", "dpo", "ppo", "sample", "score")
 VOCABULARY, CONTEXT = 97, 64
 FIRST_WORD = 3
 PROGRESS = re.compile(r"[a-z ]+  [a-z]+ \d+(/\d+)?  [\d.]+/s")  # sft  step 3/8  2.10/s ...
@@ -55,6 +58,8 @@ def flags(options):
 
 
 def command(*words, **options):
+    if DEVICE and words and words[0] in COMPUTING:
+        options = {"device": DEVICE, **options}
     return [str(BINARY), *(str(word) for word in words), *flags(options)]
 
 

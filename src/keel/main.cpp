@@ -10,6 +10,7 @@
 #include "keel/base/interrupt.h"
 #include "keel/base/version.h"
 #include "keel/pipeline/stages.h"
+#include "keel/tensors/device.h"
 #include "keel/tensors/tensor_heap.h"
 
 namespace {
@@ -32,6 +33,10 @@ int run(const std::vector<std::string>& arguments, char** argv) {
   }
   if (arguments[0] == "--version") {
     std::cout << keel::kVersion << "\n";
+    return 0;
+  }
+  if (arguments[0] == "--devices") {
+    for (const std::string& name : keel::device_names()) std::cout << name << "\n";
     return 0;
   }
   size_t words = 0;

@@ -388,6 +388,15 @@ def test_a_wrong_option_is_refused_with_the_nearest_name(refused, tmp_path, inpu
     refused("sft", *before, *extra, status=2, names=names)
 
 
+@pytest.mark.parametrize("stage, rows", [("sft", "data"), ("sample", "prompts"), ("score", "data")])
+def test_a_device_that_is_not_there_is_refused(refused, tmp_path, inputs, stage, rows):
+    if "cuda" in keel("--devices").out:
+        pytest.skip("the device is there")
+    options = {"model": POLICY, rows: inputs["sft"], "output": tmp_path / "run"}
+    before = [word for name, value in options.items() for word in (f"--{name}", value)]
+    refused(stage, *before, "--device", "cuda", status=2, names=["[--device] expected cpu, got cuda: "])
+
+
 @pytest.mark.parametrize(
     "words, names",
     [

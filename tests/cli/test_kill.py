@@ -14,6 +14,7 @@ import time
 import numpy as np
 import pytest
 from program import (
+    DEVICE,
     MODELS,
     command,
     contents,
@@ -33,9 +34,10 @@ KILLS = 4
 MAKERS = {"sft": demonstrations, "reward": rankings, "dpo": rankings, "ppo": prompts}
 # Each draws on more than weights and moments: dropout keys, the best weights so far, an adaptive coefficient,
 # where a step that is filled by tokens begins, how moments are rounded.
+NARROW_MOMENTS = {} if DEVICE == "cuda" else {"moments": "bfloat16"}  # the processor's alone
 STAGE_OPTIONS = {
     "sft": {"steps": 40, "dropout": 0.1, "evaluate_every": 3, "select": "loss", "tokens_per_batch": 50},
-    "reward": {"steps": 40, "dropout": 0.1, "micro_batch_size": 2, "average_weights": 0.9, "moments": "bfloat16"},
+    "reward": {"steps": 40, "dropout": 0.1, "micro_batch_size": 2, "average_weights": 0.9, **NARROW_MOMENTS},
     "dpo": {"steps": 40, "precompute_reference": True, "evaluate_every": 3, "select": "loss", "sft_coefficient": 0.3},
     "ppo": {
         "steps": 24,
@@ -45,7 +47,7 @@ STAGE_OPTIONS = {
         "kl_target": 1.0,
         "kl_horizon": 50,
         "log_samples": 2,
-        "moments": "bfloat16",
+        **NARROW_MOMENTS,
         "tokens_per_batch": 60,
     },
 }

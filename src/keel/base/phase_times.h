@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace keel {
@@ -15,11 +17,21 @@ class PhaseTimes {
     double seconds;
   };
 
+  /// `settle` ends a phase: it waits for what the phase has asked of a device. Empty: nothing is asked.
+  explicit PhaseTimes(std::function<void()> settle = {}) : settle_(std::move(settle)) {}
+
   /// Does the work, whose time is the phase's, also when it throws.
   template <class Work>
   auto measure(const char* name, const Work& work) {
     const Timer timer{*this, name, Clock::now()};
-    return work();
+    if constexpr (std::is_void_v<decltype(work())>) {
+      work();
+      settle();
+    } else {
+      auto result = work();
+      settle();
+      return result;
+    }
   }
   const std::vector<Phase>& phases() const { return phases_; }
   void clear() { phases_.clear(); }
@@ -33,6 +45,9 @@ class PhaseTimes {
     ~Timer() { times.add(name, std::chrono::duration<double>(Clock::now() - began).count()); }
   };
 
+  void settle() const {
+    if (settle_) settle_();
+  }
   void add(const char* name, double seconds) {
     for (Phase& phase : phases_)
       if (phase.name == name) {
@@ -42,6 +57,7 @@ class PhaseTimes {
     phases_.push_back({name, seconds});
   }
 
+  std::function<void()> settle_;
   std::vector<Phase> phases_;
 };
 

@@ -14,6 +14,7 @@
 #include "keel/models/dropout.h"
 #include "keel/tensors/forest_attention.h"
 #include "keel/tensors/gradient.h"
+#include "keel/tensors/recompute.h"
 
 namespace keel {
 namespace {
@@ -74,8 +75,8 @@ Decoder::Decoder(DecoderConfig config, std::vector<Parameter> parameters)
     const auto type = embedding().scalar_type();
     const Tensor angles =
         type == at::kDouble ? rotary_angles<double>(config_) : rotary_angles<float>(config_);
-    cos_ = angles.cos().to(type);
-    sin_ = angles.sin().to(type);
+    cos_ = angles.cos().to(device(), type);
+    sin_ = angles.sin().to(device(), type);
   }
 }
 
@@ -114,18 +115,30 @@ Tensor Decoder::rotate(const Tensor& x, const Tensor& positions) const {
   return at::cat({first * cos - second * sin, second * cos + first * sin}, -1);
 }
 
-Tensor Decoder::attention(int64_t layer, const Tensor& x, const Tensor& positions, Attend& attend,
-                          Precision precision) const {
+struct Decoder::Pass {
+  Tensor positions;
+  std::shared_ptr<Attend> attend;
+  Precision precision;
+  std::optional<Dropout> dropout;
+  Tensor host_positions;  // where there is dropout: its masks are made on the host
+
+  Tensor drop(const Tensor& x, int64_t site) const {
+    return dropout ? apply_dropout(x, *dropout, host_positions, site) : x;
+  }
+};
+
+Tensor Decoder::attention(const Pass& pass, int64_t layer, const Tensor& x) const {
   const Block& block = blocks_[static_cast<size_t>(layer)];
   const int64_t rows = x.size(0), queries = config_.heads, keys = config_.kv_heads;
-  const Tensor qkv = linear(normalize(x, block.attention_norm), block.qkv.weight, block.qkv.bias, precision)
-                         .view({rows, queries + 2 * keys, config_.head_size});
+  const Tensor qkv =
+      linear(normalize(x, block.attention_norm), block.qkv.weight, block.qkv.bias, pass.precision)
+          .view({rows, queries + 2 * keys, config_.head_size});
   Tensor q_and_k = qkv.slice(1, 0, queries + keys);
-  if (config_.positions == Positions::rotary) q_and_k = rotate(q_and_k, positions);
-  const Tensor out =
-      attend(layer, q_and_k.slice(1, 0, queries), q_and_k.slice(1, queries), qkv.slice(1, queries + keys));
+  if (config_.positions == Positions::rotary) q_and_k = rotate(q_and_k, pass.positions);
+  const Tensor out = (*pass.attend)(layer, q_and_k.slice(1, 0, queries), q_and_k.slice(1, queries),
+                                    qkv.slice(1, queries + keys));
   return linear(out.reshape({rows, queries * config_.head_size}), block.attention_out.weight,
-                block.attention_out.bias, precision);
+                block.attention_out.bias, pass.precision);
 }
 
 Tensor Decoder::mlp(int64_t layer, const Tensor& x, Precision precision) const {
@@ -137,16 +150,23 @@ Tensor Decoder::mlp(int64_t layer, const Tensor& x, Precision precision) const {
   return linear(inner, block.down.weight, block.down.bias, precision);
 }
 
-Tensor Decoder::forward(const Tensor& tokens, const Tensor& positions, Attend& attend, Precision precision,
-                        const Dropout* dropout) const {
-  check_inputs(tokens, positions);
-  const auto drop = [&](const Tensor& x, int64_t site) {
-    return dropout == nullptr || dropout->rate == 0 ? x : apply_dropout(x, *dropout, positions, site);
-  };
-  Tensor x = drop(embed(tokens, positions), 0);
+Tensor Decoder::block(const Pass& pass, int64_t layer, const Tensor& x) const {
+  const Tensor y = x + pass.drop(attention(pass, layer, x), 2 * layer + 1);
+  return y + pass.drop(mlp(layer, y, pass.precision), 2 * layer + 2);
+}
+
+Tensor Decoder::forward(const Tensor& tokens, const Tensor& positions, const std::shared_ptr<Attend>& attend,
+                        const PassOptions& options) const {
+  Pass shared{positions, attend, options.precision, {}, {}};
+  if (options.dropout != nullptr && options.dropout->rate > 0) {
+    shared.dropout = *options.dropout;
+    shared.host_positions = positions.cpu();
+  }
+  const auto pass = std::make_shared<const Pass>(std::move(shared));
+  Tensor x = pass->drop(embed(tokens, positions), 0);
   for (int64_t layer = 0; layer < config_.layers; ++layer) {
-    x = x + drop(attention(layer, x, positions, attend, precision), 2 * layer + 1);
-    x = x + drop(mlp(layer, x, precision), 2 * layer + 2);
+    const auto work = [this, pass, layer](const Tensor& input) { return block(*pass, layer, input); };
+    x = options.recompute ? recomputed(work, x) : work(x);
   }
   return normalize(x, norm_);
 }
@@ -194,7 +214,6 @@ RoundForest rounded(const Forest& forest, const PassOptions& options) {
 }  // namespace
 
 Tensor Decoder::forward_fused(const Forest& given, const PassOptions& options) const {
-  check_inputs(given.tokens, given.positions);
   const auto [forest, needed] = rounded(given, options);
   BlockPass shared{.config = config_,
                    .segments = forest.segments,
@@ -216,11 +235,19 @@ Tensor Decoder::forward_fused(const Forest& given, const PassOptions& options) c
   return normalize(x.narrow(0, 0, given.size()), norm_);
 }
 
-ForestAttend::ForestAttend(const std::vector<Segment>& segments, int64_t head_size)
-    : segments_(segments), scale_(1.0 / std::sqrt(static_cast<double>(head_size))) {}
+ForestAttend::ForestAttend(std::vector<Segment> segments, int64_t head_size, Precision precision)
+    : segments_(std::move(segments)),
+      scale_(1.0 / std::sqrt(static_cast<double>(head_size))),
+      precision_(precision) {}
 
 Tensor ForestAttend::operator()(int64_t, const Tensor& q, const Tensor& k, const Tensor& v) {
-  return forest_attention(q, k, v, segments_, scale_);
+  if (has_own_forest_attention(q)) return forest_attention(q, k, v, segments_, scale_);
+  if (!rounds_) rounds_ = attention_rounds(segments_, q.device());
+  const bool narrow = precision_ == Precision::bfloat16 && q.scalar_type() == at::kFloat;
+  const auto format = narrow ? at::kBFloat16 : q.scalar_type();
+  const Tensor queries = q.to(format);
+  return attend_in_rounds(queries, k.to(format), v.to(format), rounds_, scale_, varlen_kernel_for(queries))
+      .to(q.scalar_type());
 }
 
 namespace {
@@ -240,10 +267,13 @@ double forest_products(const Decoder& decoder, const Forest& forest, const Tenso
 }  // namespace
 
 Tensor forest_hidden(const Decoder& decoder, const Forest& forest, const PassOptions& options) {
+  decoder.check_inputs(forest.tokens, forest.positions);
   count_products(forest_products(decoder, forest, options.needed));
   if (can_fuse(decoder.config(), decoder.embedding())) return decoder.forward_fused(forest, options);
-  ForestAttend attend(forest.segments, decoder.config().head_size);
-  return decoder.forward(forest.tokens, forest.positions, attend, options.precision, options.dropout);
+  const auto attend =
+      std::make_shared<ForestAttend>(forest.segments, decoder.config().head_size, options.precision);
+  return decoder.forward(forest.tokens.to(decoder.device()), forest.positions.to(decoder.device()), attend,
+                         options);
 }
 
 }  // namespace keel

@@ -7,9 +7,9 @@
 #include "keel/models/dropout.h"
 #include "keel/models/families.h"
 #include "keel/models/fused_block.h"
-#include "keel/tensors/forest.h"
 #include "keel/tensors/parameter.h"
 #include "keel/tensors/precision.h"
+#include "keel/tensors/varlen_attention.h"
 
 namespace keel {
 
@@ -24,7 +24,7 @@ struct PassOptions {
   Precision precision = Precision::float32;
   const Dropout* dropout = nullptr;
   /// The rows that the caller reads, distinct and in order (distinct_rows); what the others hold is not
-  /// defined. Undefined: all.
+  /// defined. Undefined: all. A hint: only the fused blocks do less for it.
   Tensor needed = {};
   /// A block keeps its input alone and is computed again on the way back.
   bool recompute = false;
@@ -47,23 +47,29 @@ class Decoder {
   const Tensor& cosines() const { return cos_; }  // (max_positions, head_size / 2) or undefined
   const Tensor& sines() const { return sin_; }
 
-  /// tokens, positions: (N) int64. Returns the normed last hidden states, (N, hidden).
-  /// Errors: std::invalid_argument for a position beyond the context or a token beyond the vocabulary.
-  Tensor forward(const Tensor& tokens, const Tensor& positions, Attend& attend, Precision precision,
-                 const Dropout* dropout = nullptr) const;
+  at::Device device() const { return embedding().device(); }
 
-  /// The same over a whole forest, a node of autograd a block (fused_block.h). Errors: as forward.
+  /// tokens, positions: (N) int64 on the decoder's device, and within what check_inputs allows. Returns the
+  /// normed last hidden states, (N, hidden). Without dropout, nothing in it waits for the host.
+  Tensor forward(const Tensor& tokens, const Tensor& positions, const std::shared_ptr<Attend>& attend,
+                 const PassOptions& options) const;
+
+  /// The same over a whole forest, a node of autograd a block (fused_block.h).
   Tensor forward_fused(const Forest& forest, const PassOptions& options) const;
 
+  /// For what the caller still has on the host. Errors: std::invalid_argument for a position beyond the
+  /// context or a token beyond the vocabulary.
+  void check_inputs(const Tensor& tokens, const Tensor& positions) const;
+
  private:
+  struct Pass;  // what all blocks of forward() share
   Linear take(const std::string& name) const;
   Tensor normalize(const Tensor& x, const Linear& norm) const;
-  Tensor attention(int64_t layer, const Tensor& x, const Tensor& positions, Attend& attend,
-                   Precision precision) const;
+  Tensor block(const Pass& pass, int64_t layer, const Tensor& x) const;
+  Tensor attention(const Pass& pass, int64_t layer, const Tensor& x) const;
   Tensor mlp(int64_t layer, const Tensor& x, Precision precision) const;
   Tensor rotate(const Tensor& x, const Tensor& positions) const;
   Tensor embed(const Tensor& tokens, const Tensor& positions) const;
-  void check_inputs(const Tensor& tokens, const Tensor& positions) const;
 
   DecoderConfig config_;
   std::vector<Parameter> parameters_;
@@ -73,19 +79,21 @@ class Decoder {
   Tensor cos_, sin_;          // (max_positions, head_size / 2) or undefined
 };
 
-/// Attention over a forest, for training and scoring.
+/// Attention over a forest, for training and scoring. In bfloat16 where the device has a kernel for it.
 class ForestAttend : public Attend {
  public:
-  ForestAttend(const std::vector<Segment>& segments, int64_t head_size);
+  ForestAttend(std::vector<Segment> segments, int64_t head_size, Precision precision);
   Tensor operator()(int64_t layer, const Tensor& q, const Tensor& k, const Tensor& v) override;
 
  private:
-  const std::vector<Segment>& segments_;
+  std::vector<Segment> segments_;
   double scale_;
+  Precision precision_;
+  std::shared_ptr<const AttentionRounds> rounds_;  // made by the first layer that needs them
 };
 
-/// forward() over a whole forest: (N, hidden). Its products are counted (base/products.h), and those of the
-/// way back with them.
+/// forward() over a whole forest, which is given on the host: (N, hidden) on the decoder's device. Its
+/// products are counted (base/products.h), and those of the way back with them. Errors: as check_inputs.
 Tensor forest_hidden(const Decoder& decoder, const Forest& forest, const PassOptions& options);
 
 }  // namespace keel

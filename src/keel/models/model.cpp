@@ -91,22 +91,33 @@ std::vector<Tensor> forward(const Forest& forest, std::span<const Role> roles, c
 LogProbs language_logprobs(const Role& role, const Tensor& hidden, const Tensor& from, const Tensor& tokens,
                            double temperature, const Tensor& known_dlogp) {
   return linear_logprob(
-      hidden.index_select(0, from), role.head->weight, tokens,
+      hidden.index_select(0, from.to(hidden.device())), role.head->weight, tokens.to(hidden.device()),
       {.temperature = temperature, .precision = role.precision, .known_dlogp = known_dlogp});
 }
 
 Tensor scalar_values(const Role& role, const Tensor& hidden, const Tensor& rows) {
   const Tensor weight = role.head->weight.select(0, role.head->reward_label);
-  return hidden.index_select(0, rows).matmul(weight) + role.head->shift;
+  return hidden.index_select(0, rows.to(hidden.device())).matmul(weight) + role.head->shift;
 }
 
 Model with_scalar_head(const Model& source, uint64_t seed) {
   Tensor weight = at::empty({1, source.config().hidden}, at::kFloat);
   fill_normal(weight, 1.0 / std::sqrt(static_cast<double>(source.config().hidden) + 1), seed, 0xFFFFFFFF);
-  const Head head{HeadKind::scalar, weight.to(source.decoder.embedding().scalar_type()), 0, 0,
-                  choose_pad_id(source)};
+  const Head head{HeadKind::scalar, weight.to(source.decoder.embedding().options().requires_grad(false)), 0,
+                  0, choose_pad_id(source)};
   return {source.family, source.config_json, Decoder(source.config(), cloned(source.decoder.parameters())),
           head,          source.folder,      source.precision};
+}
+
+Model on_device(Model model, at::Device device) {
+  if (model.decoder.device() == device) return model;
+  std::vector<Parameter> moved;
+  for (const Parameter& p : model.decoder.parameters())
+    moved.push_back({p.name, p.value.detach().to(device)});
+  const bool tied = model.head.weight.is_same(model.decoder.embedding());
+  model.decoder = Decoder(model.config(), std::move(moved));
+  model.head.weight = tied ? model.decoder.embedding() : model.head.weight.detach().to(device);
+  return model;
 }
 
 Model clone_model(const Model& source) {

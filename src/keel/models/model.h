@@ -55,21 +55,24 @@ struct Role {
 
 Role role_of(const Model& model);
 
-/// The hidden states (N, hidden) of each role over one forest; one pass for each distinct trunk. needed:
-/// PassOptions::needed, of all roles together.
+/// The hidden states (N, hidden) of each role over one forest, which is given on the host; one pass for each
+/// distinct trunk. needed: PassOptions::needed, of all roles together.
 std::vector<Tensor> forward(const Forest& forest, std::span<const Role> roles, const Tensor& needed = {});
 
-/// Log-probability and entropy of tokens[i] predicted from row from[i]. from, tokens: (S) int64.
-/// known_dlogp: see LogProbOptions.
+/// Log-probability and entropy of tokens[i] predicted from row from[i]. from, tokens: (S) int64, on the host
+/// or on the device of `hidden`, where the results are. known_dlogp: see LogProbOptions.
 LogProbs language_logprobs(const Role& role, const Tensor& hidden, const Tensor& from, const Tensor& tokens,
                            double temperature = 1.0, const Tensor& known_dlogp = {});
 
-/// The scalar head's output at some rows, its shift included: (S). rows: (S) int64.
+/// The scalar head's output at some rows, its shift included: (S). rows: (S) int64, as above.
 Tensor scalar_values(const Role& role, const Tensor& hidden, const Tensor& rows);
 
 /// A copy of `source`'s trunk with a new scalar head of one label, drawn from N(0, 1 / (hidden + 1)) (Ziegler
 /// et al. 2019, section 2.1 and its code), and with a padding id (choose_pad_id).
 Model with_scalar_head(const Model& source, uint64_t seed);
+
+/// The model with its weights on `device`; where they are there already, the same tensors.
+Model on_device(Model model, at::Device device);
 
 /// A deep copy: no tensor is shared.
 Model clone_model(const Model& source);

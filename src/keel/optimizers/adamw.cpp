@@ -1,5 +1,8 @@
 #include "keel/optimizers/adamw.h"
 
+#include <ATen/ops/_foreach_add.h>
+#include <ATen/ops/_foreach_mul.h>
+#include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adamw.h>
 
 #include <algorithm>
@@ -19,7 +22,6 @@ bool by_kernel(const Tensor& value) {
 
 // The order of summation does not depend on the number of threads.
 double sum_of_squares(const Tensor& x) {
-  if (!by_kernel(x)) return std::pow(x.norm().item().toDouble(), 2);
   constexpr int64_t kRange = 1 << 16;
   const float* values = x.const_data_ptr<float>();
   std::vector<double> parts(static_cast<size_t>((x.numel() + kRange - 1) / kRange));
@@ -29,6 +31,12 @@ double sum_of_squares(const Tensor& x) {
           row_kernels().squares(values + i * kRange, std::min(kRange, x.numel() - i * kRange));
   });
   return std::accumulate(parts.begin(), parts.end(), 0.0);
+}
+
+// Of what ATen steps, with one wait for the device.
+double sum_of_squares(const std::vector<Tensor>& tensors) {
+  if (tensors.empty()) return 0;
+  return at::stack(at::_foreach_norm(tensors)).to(at::kDouble).square().sum().item().toDouble();
 }
 
 }  // namespace
@@ -51,10 +59,16 @@ void AdamW::zero_grad() {
 
 double AdamW::clip(double max_norm) {
   double squares = 0;
+  std::vector<Tensor> others;
   for (const Slot& slot : slots_) {
     const Tensor& grad = slot.parameter.value.grad();
-    if (grad.defined()) squares += sum_of_squares(grad);
+    if (!grad.defined()) continue;
+    if (by_kernel(grad))
+      squares += sum_of_squares(grad);
+    else
+      others.push_back(grad);
   }
+  squares += sum_of_squares(others);
   const double norm = std::sqrt(squares), factor = max_norm / (norm + 1e-6);
   clip_factor_ = max_norm > 0 && factor < 1 ? factor : 1;
   return norm;
@@ -67,7 +81,6 @@ void AdamW::step(double learning_rate) {
     for (size_t i = 0; i < slots_.size(); ++i) {
       Slot& slot = slots_[i];
       if (slot.parameter.decays() != decays || !slot.parameter.value.grad().defined()) continue;
-      slot.steps.add_(1);
       if (!by_kernel(slot.parameter.value))
         others.push_back(&slot);
       else if (options_.moments == Moments::bfloat16)
@@ -82,6 +95,7 @@ void AdamW::step(double learning_rate) {
 
 template <class T>  // of the moments: float, or bfloat16 as uint16_t
 void AdamW::step_by_kernel(Slot& slot, uint32_t index, double learning_rate) const {
+  slot.steps.add_(1);
   const double steps = slot.steps.item().toDouble();
   AdamWRange<T> whole;
   whole.clip = static_cast<float>(clip_factor_);
@@ -112,12 +126,13 @@ void AdamW::step_by_aten(std::vector<Slot*>& slots, bool decays, double learning
   std::vector<Tensor> values, grads, means, squares, steps;
   for (Slot* slot : slots) {
     values.push_back(slot->parameter.value);
-    grads.push_back(clip_factor_ == 1 ? slot->parameter.value.grad()
-                                      : slot->parameter.value.grad() * clip_factor_);
+    grads.push_back(slot->parameter.value.grad());
     means.push_back(slot->mean);
     squares.push_back(slot->square);
     steps.push_back(slot->steps);
   }
+  if (clip_factor_ != 1) grads = at::_foreach_mul(grads, clip_factor_);
+  at::_foreach_add_(steps, 1);
   at::_fused_adamw_(values, grads, means, squares, {}, steps, learning_rate, options_.beta1, options_.beta2,
                     decays ? options_.weight_decay : 0.0, options_.epsilon, /*amsgrad=*/false,
                     /*maximize=*/false);

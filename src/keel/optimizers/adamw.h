@@ -28,8 +28,9 @@ class AdamW {
   AdamW(std::vector<Parameter> parameters, AdamWOptions options);
 
   void zero_grad();
-  /// The global L2 norm of all gradients; when it is above `max_norm` (> 0), the next step scales them to it.
-  /// torch's clip_grad_norm_: the factor is max_norm / (norm + 1e-6), at most 1.
+  /// The global L2 norm of all gradients, the one thing that a step waits for on a device; when it is above
+  /// `max_norm` (> 0), the next step scales them to it. torch's clip_grad_norm_: the factor is max_norm /
+  /// (norm + 1e-6), at most 1.
   double clip(double max_norm);
   /// One update with this learning rate. A parameter without gradient is left as it is.
   void step(double learning_rate);

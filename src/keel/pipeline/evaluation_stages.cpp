@@ -21,7 +21,8 @@ void write_json(const std::string& output, const Json& json) {
 }
 
 struct PerplexityOptions : Options {
-  std::string model, data, output, precision = "auto";
+  std::string model, data, output;
+  Compute compute;
   int64_t batch_size = 64, max_length = 0;
 
   void visit(OptionVisitor& v) override {
@@ -29,14 +30,15 @@ struct PerplexityOptions : Options {
     v(&data, "data", "Texts or demonstrations.", required_input());
     v(&batch_size, "batch_size", "Rows computed at once.", at_least(1));
     v(&max_length, "max_length", "Longest row in tokens; 0: the context.", at_least(0));
-    v(&precision, "precision", "Number format of matrix products.", one_of({"auto", "float32", "bfloat16"}));
+    compute.visit(v);
     v(&output, "output", "A JSON file; default: standard output.", {.writes = true});
   }
+  void check() const override { compute.check(); }
 };
 
 // Token mean over all rows, with the standard error over rows.
 void run_perplexity(PerplexityOptions& o) {
-  const Model model = open_language_model(o.model, o.precision);
+  const Model model = open_language_model(o.model, o.compute);
   const auto tokenizer = load_tokenizer(o.model);
   const ExampleSet set = open_examples(o.data, model, tokenizer ? &*tokenizer : nullptr, o.max_length,
                                        TooLong::truncate, {RowKind::text, RowKind::completion});
@@ -60,19 +62,21 @@ void run_perplexity(PerplexityOptions& o) {
 }
 
 struct RewardAccuracyOptions : Options {
-  std::string model, data, output, precision = "auto";
+  std::string model, data, output;
+  Compute compute;
 
   void visit(OptionVisitor& v) override {
     v(&model, "model", "A reward model's folder.", required_input());
     v(&data, "data", "Held-out rankings or preferences.", required_input());
-    v(&precision, "precision", "Number format of matrix products.", one_of({"auto", "float32", "bfloat16"}));
+    compute.visit(v);
     v(&output, "output", "A JSON file; default: standard output.", {.writes = true});
   }
+  void check() const override { compute.check(); }
 };
 
 void run_reward_accuracy(RewardAccuracyOptions& o) {
   ReportData data;
-  data.reward_model = evaluate_reward_model(o.model, o.data, o.precision);
+  data.reward_model = evaluate_reward_model(o.model, o.data, o.compute);
   write_json(o.output, report_data_json(data)["reward_model"]);
 }
 
@@ -192,7 +196,7 @@ void run_report(ReportOptions& o) {
   data.title = o.title;
   const std::vector<Json> rows = read_metrics(o.ppo);
   evaluate_policies(o.evaluation, data);
-  data.reward_model = evaluate_reward_model(o.evaluation.reward_model, o.rankings, "auto");
+  data.reward_model = evaluate_reward_model(o.evaluation.reward_model, o.rankings, Compute());
   for (Accuracy& accuracy : annotator_accuracies(o.rankings))
     data.reward_model->accuracies.push_back(std::move(accuracy));
   add_curves(rows, data);
@@ -206,7 +210,7 @@ void run_report(ReportOptions& o) {
   data.limits.push_back(
       "The gold judge looks for words: the customer's item, its colour, courtesy, an action that settles the "
       "problem. It does not know whether a sentence makes sense, so a full score can be nonsense.");
-  const Json machine = machine_json();
+  const Json machine = machine_json(choose_device("auto"));
   for (const auto& [name, value] : machine.items())
     data.facts.emplace_back(name, value.is_string() ? value.get<std::string>() : json_text(value));
   write_file_atomically(o.output, render_report(data));

@@ -293,7 +293,8 @@ std::string train_again(feedback::Store& store, const LabelStageOptions& o, cons
 class ShownModel {
  public:
   void show(const std::string& folder) {
-    auto model = std::make_shared<RewardModel>(open_reward_model(folder, "float32"), std::filesystem::path());
+    auto model =
+        std::make_shared<RewardModel>(open_reward_model(folder, {"float32", "cpu"}), std::filesystem::path());
     const std::lock_guard lock(mutex_);
     model_ = std::move(model);
   }

@@ -192,7 +192,7 @@ std::vector<PolicySamples> read_arms(const PolicyEvaluationOptions& o) {
 
 void evaluate_policies(const PolicyEvaluationOptions& o, ReportData& data) {
   std::vector<PolicySamples> arms = read_arms(o);
-  RewardModel proxy(open_reward_model(o.reward_model, "auto"), {});
+  RewardModel proxy(open_reward_model(o.reward_model, Compute()), {});
   for (PolicySamples& arm : arms) judge_arm(arm, proxy);
   const PolicySamples before = arm_named(arms, o.before, "--before"),
                       after = arm_named(arms, o.after, "--after");
@@ -240,8 +240,8 @@ std::vector<Accuracy> annotator_accuracies(const std::string& rankings) {
 }
 
 RewardModelPart evaluate_reward_model(const std::string& folder, const std::string& rankings,
-                                      const std::string& precision) {
-  const Model model = open_reward_model(folder, precision);
+                                      const Compute& compute) {
+  const Model model = open_reward_model(folder, compute);
   const auto tokenizer = load_tokenizer(folder);
   const ExampleSet set = open_examples(rankings, model, tokenizer ? &*tokenizer : nullptr, 0, TooLong::drop,
                                        {RowKind::preference, RowKind::ranking});

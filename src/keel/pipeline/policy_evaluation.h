@@ -4,6 +4,7 @@
 
 #include "keel/reports/report.h"
 #include "keel/rows/samples.h"
+#include "keel/trainers/compute.h"
 
 namespace keel {
 
@@ -35,7 +36,7 @@ void evaluate_policies(const PolicyEvaluationOptions& options, ReportData& data)
 
 /// A reward model against held-out rankings: accuracy and calibration.
 RewardModelPart evaluate_reward_model(const std::string& model, const std::string& rankings,
-                                      const std::string& precision);
+                                      const Compute& compute);
 
 /// How often each simulated annotator's strict orders in the rankings agree with the gold judge's, by name.
 /// Every completion is taken as ended by itself: rankings do not keep that. Judgements of people are passed

@@ -18,7 +18,8 @@ namespace keel {
 namespace {
 
 struct SampleOptions : Options {
-  std::string model, prompts, prompt, output, precision = "auto";
+  std::string model, prompts, prompt, output;
+  Compute compute;
   int64_t samples_per_prompt = 1, seed = 1, rows = 1024, limit = 0;
   std::vector<int64_t> stop_ids;
   bool ignore_eos = false;
@@ -42,12 +43,13 @@ struct SampleOptions : Options {
     v(&stop_ids, "stop_ids", "Token ids that end one, beside the end-of-text ids.", at_least(0));
     v(&seed, "seed", "Names every draw.", at_least(0));
     v(&rows, "rows", "Completions that run at once.", at_least(1));
-    v(&precision, "precision", "Number format of matrix products.", one_of({"auto", "float32", "bfloat16"}));
+    compute.visit(v);
     v(&output, "output", "Where the rows go; default: standard output.", {.writes = true});
   }
   void check() const override {
     if (prompts.empty() == prompt.empty())
       throw UsageError("--prompts", "expected either --prompts or --prompt");
+    compute.check();
   }
 };
 
@@ -134,22 +136,23 @@ void write_rows(const std::string& output, const std::vector<Json>& rows) {
 
 void run_sample(SampleOptions& o) {
   if (!o.output.empty()) check_writable_file(o.output);
-  const Model model = open_language_model(o.model, o.precision);
+  const Model model = open_language_model(o.model, o.compute);
   const auto tokenizer = load_tokenizer(o.model);
   const Prompts prompts = open_prompts(o, model, tokenizer ? &*tokenizer : nullptr);
   const int64_t wanted = static_cast<int64_t>(prompts.ids.size()) * o.samples_per_prompt;
   std::optional<Progress> progress;  // from when the engine stands
-  const auto completions = generate(model, make_requests(o, prompts, model, tokenizer), {.rows = o.rows},
-                                    [&](int64_t finished, int64_t tokens) {
-                                      if (!progress) {
-                                        const double rate = matrix_rate(model.precision);  // not timed
-                                        progress.emplace("sample", "completion", wanted);
-                                        progress->compare_with(rate);
-                                      }
-                                      progress->count_tokens(tokens);
-                                      progress->update(finished);
-                                      throw_if_interrupted();
-                                    });
+  const auto completions =
+      generate(model, make_requests(o, prompts, model, tokenizer), {.rows = o.rows},
+               [&](int64_t finished, int64_t tokens) {
+                 if (!progress) {
+                   const double rate = matrix_rate(model.precision, model.decoder.device());  // not timed
+                   progress.emplace("sample", "completion", wanted);
+                   progress->compare_with(rate);
+                 }
+                 progress->count_tokens(tokens);
+                 progress->update(finished);
+                 throw_if_interrupted();
+               });
   std::vector<Json> rows;
   for (size_t i = 0; i < completions.size(); ++i)
     for (const Completion& completion : completions[i])
@@ -158,7 +161,8 @@ void run_sample(SampleOptions& o) {
 }
 
 struct ScoreOptions : Options {
-  std::string model, data, output, precision = "auto", end = "auto";
+  std::string model, data, output, end = "auto";
+  Compute compute;
   double temperature = 1.0;
   int64_t batch_size = 64;
 
@@ -169,9 +173,10 @@ struct ScoreOptions : Options {
       one_of({"auto", "yes", "no"}));
     v(&temperature, "temperature", "Log-probabilities are of softmax(logits / temperature).", at_least(1e-3));
     v(&batch_size, "batch_size", "Rows computed at once.", at_least(1));
-    v(&precision, "precision", "Number format of matrix products.", one_of({"auto", "float32", "bfloat16"}));
+    compute.visit(v);
     v(&output, "output", "Where the rows go; default: standard output.", {.writes = true});
   }
+  void check() const override { compute.check(); }
 };
 
 Json reward_row(RowKind kind, std::span<const double> rewards) {
@@ -213,7 +218,7 @@ std::vector<Json> score_language(const Model& model, const ExampleSet& set, cons
 
 void run_score(ScoreOptions& o) {
   if (!o.output.empty()) check_writable_file(o.output);
-  const Model model = open_model(o.model, o.precision);
+  const Model model = open_model(o.model, o.compute);
   const auto tokenizer = load_tokenizer(o.model);
   const bool rewards = model.head.kind == HeadKind::scalar;
   const RowFile file = read_rows(o.data);

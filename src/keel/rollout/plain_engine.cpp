@@ -1,135 +1,127 @@
 // Generation by Decoder::forward: the statement that the fast form is compared with, and what runs where that
-// one cannot (float64, other devices).
-#include <ATen/ops/linear.h>
-
+// one cannot (float64, other devices). Rows and pages are rounded up to powers of two, so that few shapes of
+// a step occur, and each is recorded where the device can (tensors/accelerator.h): a step is then one copy of
+// ids to the device, one launch, and one copy of logits back.
 #include <algorithm>
-#include <cmath>
-#include <limits>
+#include <bit>
 
+#include "keel/rollout/decode_step.h"
 #include "keel/rollout/engine.h"
+#include "keel/rollout/page_pool.h"
+#include "keel/tensors/accelerator.h"
 #include "keel/tensors/decode_kernels.h"
 
 namespace keel {
 namespace {
 
-struct Cache {
-  std::vector<Tensor> keys, values;  // a layer each: (pages · kPagePositions, kv_heads, d)
-};
+constexpr int64_t kRows = 256;                   // that pass through the layers together
+constexpr int64_t kGathered = int64_t{1} << 24;  // elements of the keys that a layer gathers at once
 
-// Stores the rows' keys and values, then gathers what each row sees into (B, longest, kv_heads, d).
-class PagedAttend : public Attend {
- public:
-  PagedAttend(Cache& cache, std::span<const EngineRow> rows, const DecoderConfig& config, at::Device device)
-      : cache_(cache), group_(config.heads / config.kv_heads) {
-    scale_ = 1 / std::sqrt(static_cast<double>(config.head_size));
-    int64_t longest = 0;
-    for (const EngineRow& row : rows) longest = std::max(longest, row.position + 1);
-    std::vector<int64_t> stored, seen;
-    for (const EngineRow& row : rows) {
-      stored.push_back(slot(row, row.position));
-      for (int64_t i = 0; i < longest; ++i) seen.push_back(slot(row, std::min(i, row.position)));
-    }
-    const auto count = static_cast<int64_t>(rows.size());
-    stored_ = at::tensor(stored, at::kLong).to(device);
-    seen_ = at::tensor(seen, at::kLong).to(device);
-    std::vector<int64_t> positions;
-    for (const EngineRow& row : rows) positions.push_back(row.position);
-    hidden_ = (at::arange(longest, at::kLong).unsqueeze(0) > at::tensor(positions, at::kLong).unsqueeze(1))
-                  .view({count, 1, 1, longest})
-                  .to(device);
-  }
-
-  Tensor operator()(int64_t layer, const Tensor& q, const Tensor& k, const Tensor& v) override {
-    Tensor &keys = cache_.keys[static_cast<size_t>(layer)],
-           &values = cache_.values[static_cast<size_t>(layer)];
-    keys.index_copy_(0, stored_, k);
-    values.index_copy_(0, stored_, v);
-    const Tensor scores = (q.unsqueeze(2).matmul(gathered(keys, q).transpose(2, 3)) * scale_)
-                              .masked_fill(hidden_, -std::numeric_limits<double>::infinity());
-    return scores.softmax(-1).matmul(gathered(values, q)).squeeze(2);
-  }
-
- private:
-  static int64_t slot(const EngineRow& row, int64_t position) {
-    return row.pages[static_cast<size_t>(position / kPagePositions)] * kPagePositions +
-           position % kPagePositions;
-  }
-  // (B, heads, longest, d)
-  Tensor gathered(const Tensor& cache, const Tensor& q) const {
-    return cache.index_select(0, seen_)
-        .view({q.size(0), -1, cache.size(1), cache.size(2)})
-        .repeat_interleave(group_, 2)
-        .transpose(1, 2);
-  }
-
-  Cache& cache_;
-  int64_t group_;
-  double scale_;
-  Tensor stored_, seen_, hidden_;
-};
+int64_t power_of_two(int64_t at_least) {
+  return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(at_least)));
+}
 
 class PlainEngine : public Engine {
  public:
-  PlainEngine(const Model& model, int64_t pages) : model_(model) {
-    const DecoderConfig& c = model.config();
-    for (int64_t layer = 0; layer < c.layers; ++layer)
-      for (auto* tensors : {&cache_.keys, &cache_.values})
-        tensors->push_back(at::zeros({pages * kPagePositions, c.kv_heads, c.head_size},
-                                     model.decoder.embedding().options().requires_grad(false)));
+  PlainEngine(const Model& model, int64_t pages)
+      : config_(model.config()),
+        precision_(model.precision),
+        decoder_(with_matrices_in(model.precision, model.decoder)),
+        spare_page_(pages),
+        cache_(model, pages + 1) {
+    const Tensor head = model.head.weight.detach();
+    head_ = head.to(cache_.keys.front().scalar_type());
   }
 
   void run(std::span<const EngineRow> rows, const LogitsSink& sink) override {
-    at::NoGradGuard no_grad;
     for (size_t begin = 0; begin < rows.size();) {
-      const size_t count = rows_of_chunk(rows.subspan(begin));
-      run_chunk(rows.subspan(begin, count), begin, sink);
-      begin += count;
+      const auto chunk = rows.subspan(begin, rows_of_chunk(rows.subspan(begin)));
+      run_chunk(chunk, begin, sink);
+      begin += chunk.size();
     }
   }
 
-  void copy_page(int32_t from, int32_t to) override {
-    for (auto* tensors : {&cache_.keys, &cache_.values})
-      for (Tensor& tensor : *tensors)
-        tensor.narrow(0, to * kPagePositions, kPagePositions)
-            .copy_(tensor.narrow(0, from * kPagePositions, kPagePositions));
-  }
+  void copy_page(int32_t from, int32_t to) override { cache_.copy_page(from, to); }
 
  private:
-  // As many as gather at most 2^24 elements.
+  struct Step {
+    DecodeStep step;
+    std::unique_ptr<Recorded> recorded;
+    Tensor host_input;
+
+    Step(const PlainEngine& engine, PagedCache& cache, const StepShape& shape)
+        : step(engine.decoder_, engine.head_, cache, engine.precision_, shape),
+          recorded(record([this] { step.run(); }, engine.decoder_.device())),
+          host_input(at::zeros(step.input().sizes(), at::kLong)) {}
+    Step(const Step&) = delete;
+    Step& operator=(const Step&) = delete;
+  };
+
+  // As many rows as gather at most kGathered elements, but at least one.
   size_t rows_of_chunk(std::span<const EngineRow> rows) const {
-    const int64_t width = model_.config().heads * model_.config().head_size;
-    int64_t longest = 0;
+    const int64_t width = kPagePositions * config_.kv_heads * config_.head_size;
+    int64_t pages = 1;
     size_t count = 0;
-    for (; count < rows.size(); ++count) {
-      longest = std::max(longest, rows[count].position + 1);
-      if (count > 0 && static_cast<int64_t>(count + 1) * longest * width > 1 << 24) break;
+    for (; count < rows.size() && static_cast<int64_t>(count) < kRows; ++count) {
+      pages = std::max(pages, power_of_two(pages_for(rows[count].position + 1)));
+      if (count > 0 && power_of_two(static_cast<int64_t>(count) + 1) * pages * width > kGathered) break;
     }
     return count;
   }
 
-  void run_chunk(std::span<const EngineRow> rows, size_t first, const LogitsSink& sink) {
-    std::vector<int64_t> tokens, positions, wanted;
-    for (size_t i = 0; i < rows.size(); ++i) {
-      tokens.push_back(rows[i].token);
-      positions.push_back(rows[i].position);
-      if (rows[i].wants_logits) wanted.push_back(static_cast<int64_t>(i));
+  Step& step_for(std::span<const EngineRow> rows) {
+    StepShape shape{power_of_two(static_cast<int64_t>(rows.size())), 1, false};
+    for (const EngineRow& row : rows) {
+      shape.pages = std::max(shape.pages, power_of_two(pages_for(row.position + 1)));
+      shape.logits = shape.logits || row.wants_logits;
     }
-    const at::Device device = model_.decoder.embedding().device();
-    const auto on_device = [&](const std::vector<int64_t>& ids) {
-      return at::tensor(ids, at::kLong).to(device);
-    };
-    PagedAttend attend(cache_, rows, model_.config(), device);
-    const Tensor hidden =
-        model_.decoder.forward(on_device(tokens), on_device(positions), attend, Precision::float32);
-    for (const int64_t row : wanted) {
-      const Tensor logits = at::linear(hidden[row], model_.head.weight).to(at::kFloat).cpu().contiguous();
-      sink(first + static_cast<size_t>(row),
-           {logits.const_data_ptr<float>(), static_cast<size_t>(logits.numel())});
+    std::unique_ptr<Step>& step = steps_[shape];
+    if (!step) step = std::make_unique<Step>(*this, cache_, shape);
+    return *step;
+  }
+
+  // Rows and pages beyond what there is name the spare page.
+  void fill(Tensor& input, std::span<const EngineRow> rows) const {
+    const int64_t width = input.size(1);
+    int64_t* to = input.data_ptr<int64_t>();
+    for (int64_t r = 0; r < input.size(0); ++r, to += width) {
+      std::fill_n(to, width, spare_page_);
+      to[0] = to[1] = 0;
+      if (r >= std::ssize(rows)) continue;
+      const EngineRow& row = rows[static_cast<size_t>(r)];
+      to[0] = row.token;
+      to[1] = row.position;
+      std::copy_n(row.pages.begin(), std::min(width - 2, std::ssize(row.pages)), to + 2);
     }
   }
 
-  const Model& model_;
-  Cache cache_;
+  void run_chunk(std::span<const EngineRow> rows, size_t first, const LogitsSink& sink) {
+    Step& step = step_for(rows);
+    fill(step.host_input, rows);
+    step.step.input().copy_(step.host_input);
+    step.recorded->run();
+    std::vector<int64_t> wanted;
+    for (size_t i = 0; i < rows.size(); ++i)
+      if (rows[i].wants_logits) wanted.push_back(static_cast<int64_t>(i));
+    if (wanted.empty()) return;
+    const Tensor all = step.step.logits();
+    const Tensor picked = all.index_select(0, at::tensor(wanted, at::kLong).to(all.device()));
+    const Tensor logits = picked.to(at::kFloat).cpu();
+    const auto vocabulary = static_cast<size_t>(logits.size(1));
+    at::parallel_for(0, std::ssize(wanted), 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        sink(first + static_cast<size_t>(wanted[static_cast<size_t>(i)]),
+             {logits.const_data_ptr<float>() + static_cast<size_t>(i) * vocabulary, vocabulary});
+    });
+  }
+
+  DecoderConfig config_;
+  Precision precision_;
+  Decoder decoder_;
+  Tensor head_;
+  int64_t spare_page_;
+  PagedCache cache_;
+  std::map<StepShape, std::unique_ptr<Step>> steps_;
 };
 
 }  // namespace

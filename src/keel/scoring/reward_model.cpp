@@ -78,7 +78,7 @@ std::vector<double> reward_examples(const Model& model, std::span<const Example*
     const Role role = role_of(model);
     const Tensor hidden = forest_hidden(
         *role.trunk, batch.forest, {.precision = role.precision, .needed = distinct_rows({batch.last_rows})});
-    const Tensor values = scalar_values(role, hidden, batch.last_rows).to(at::kDouble).contiguous();
+    const Tensor values = scalar_values(role, hidden, batch.last_rows).to(at::kCPU, at::kDouble).contiguous();
     rewards.insert(rewards.end(), values.const_data_ptr<double>(),
                    values.const_data_ptr<double>() + values.numel());
     begin = end;

@@ -38,19 +38,6 @@ Forest with_padding(const Forest& forest, int64_t rows) {
   return padded;
 }
 
-std::vector<AttentionPiece> attention_pieces(const std::vector<Segment>& segments) {
-  std::vector<AttentionPiece> pieces;
-  for (const Segment& segment : segments) {
-    pieces.push_back({segment.begin, segment.end, segment.begin, segment.end, true});
-    for (int32_t ancestor = segment.parent; ancestor >= 0;) {
-      const Segment& keys = segments[static_cast<size_t>(ancestor)];
-      pieces.push_back({segment.begin, segment.end, keys.begin, keys.end, false});
-      ancestor = keys.parent;
-    }
-  }
-  return pieces;
-}
-
 Tensor distinct_rows(const std::vector<Tensor>& lists) {
   std::vector<int64_t> rows;
   for (const Tensor& list : lists) {

@@ -14,16 +14,8 @@ struct Segment {
   int64_t size() const { return end - begin; }
 };
 
-/// One query range against one key range. Causal: the ranges are the same one; else every query sees every
-/// key.
-struct AttentionPiece {
-  int64_t query_begin = 0, query_end = 0;
-  int64_t key_begin = 0, key_end = 0;
-  bool causal = false;
-};
-
 struct Forest {
-  Tensor tokens;     // (N) int64
+  Tensor tokens;     // (N) int64, on the host as it is built
   Tensor positions;  // (N) int64
   std::vector<Segment> segments;
 
@@ -52,8 +44,5 @@ Tensor distinct_rows(const std::vector<Tensor>& lists);
 /// The forest with `rows` rows more behind it: a tree of its own, token 0 at position 0, that no other row
 /// sees.
 Forest with_padding(const Forest& forest, int64_t rows);
-
-/// All pieces of a forest, by query range: the causal one first, then the ancestors from the nearest on.
-std::vector<AttentionPiece> attention_pieces(const std::vector<Segment>& segments);
 
 }  // namespace keel

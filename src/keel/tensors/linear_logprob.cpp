@@ -31,7 +31,7 @@ at::ScalarType softmax_type(const Tensor& hidden) {
 
 // log softmax(hidden weightᵀ / temperature), (rows, V).
 Tensor chunk_log_softmax(const Tensor& hidden, const Tensor& weight, double temperature) {
-  Tensor logits = hidden.matmul(weight.t()).to(softmax_type(hidden));
+  Tensor logits = wide_product(hidden, weight);
   if (temperature != 1.0) logits.div_(temperature);
   return at::log_softmax(logits, -1);
 }
@@ -240,6 +240,9 @@ void check_arguments(const Tensor& hidden, const Tensor& weight, const Tensor& t
   check_shape("linear_logprob", "hidden", hidden, {-1, -1});
   check_shape("linear_logprob", "weight", weight, {-1, hidden.size(1)});
   check_shape("linear_logprob", "tokens", tokens, {hidden.size(0)});
+  if (weight.device() != hidden.device() || tokens.device() != hidden.device())
+    throw std::invalid_argument("[linear_logprob] expected weight and tokens on " + hidden.device().str() +
+                                ", got " + weight.device().str() + " and " + tokens.device().str());
 }
 
 void count(const Tensor& hidden, const Tensor& weight) {

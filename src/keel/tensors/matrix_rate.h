@@ -7,7 +7,8 @@
 namespace keel {
 
 /// Operations a second of libtorch's product of two 1,024 x 1,024 matrices in this format on the program's
-/// threads: the best of a few, measured at the first call (some hundredths of a second) and kept.
-double matrix_rate(Precision precision);
+/// threads, or of 8,192 x 8,192 on another device: the best of a few, measured at the first call (some
+/// hundredths of a second) and kept.
+double matrix_rate(Precision precision, at::Device device);
 
 }  // namespace keel

@@ -1,6 +1,7 @@
 #include "keel/tensors/precision.h"
 
 #include <ATen/ops/linear.h>
+#include <ATen/ops/mm.h>
 
 #include "keel/base/error.h"
 
@@ -22,11 +23,12 @@ bool cpu_multiplies_bfloat16() {
 
 }  // namespace
 
-Precision choose_precision(const std::string& name, int64_t hidden) {
+Precision choose_precision(const std::string& name, int64_t hidden, at::Device device) {
   if (name == "float32") return Precision::float32;
   if (name == "bfloat16") return Precision::bfloat16;
   if (name == "auto")
-    return hidden >= kNarrow && cpu_multiplies_bfloat16() ? Precision::bfloat16 : Precision::float32;
+    return hidden >= kNarrow && (device.is_cuda() || cpu_multiplies_bfloat16()) ? Precision::bfloat16
+                                                                                : Precision::float32;
   throw UsageError("--precision", "expected auto, float32 or bfloat16, got " + name);
 }
 
@@ -40,6 +42,11 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Precisi
     return at::linear(x, weight, bias.defined() ? std::optional<Tensor>(bias) : std::nullopt);
   const Tensor product = at::linear(x.to(at::kBFloat16), weight.to(at::kBFloat16)).to(x.scalar_type());
   return bias.defined() ? product + bias : product;
+}
+
+Tensor wide_product(const Tensor& x, const Tensor& weight) {
+  if (x.is_cuda() && x.scalar_type() == at::kBFloat16) return at::mm(x, weight.t(), at::kFloat);
+  return x.matmul(weight.t()).to(x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
 }
 
 }  // namespace keel

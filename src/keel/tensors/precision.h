@@ -8,13 +8,17 @@ namespace keel {
 
 enum class Precision { float32, bfloat16 };
 
-/// "auto" is bfloat16 where this machine multiplies it faster (AVX512-BF16, AMX, tensor cores) and the model
+/// "auto" is bfloat16 where the device multiplies it faster (AVX512-BF16, AMX, tensor cores) and the model
 /// is wide enough to repay the conversions; else float32. Errors: UsageError for any other name.
-Precision choose_precision(const std::string& name, int64_t hidden);
+Precision choose_precision(const std::string& name, int64_t hidden, at::Device device);
 
 /// x Wᵀ + b. x: (N, in), weight: (out, in), bias: (out) or undefined. The product runs in `precision`
 /// (float64 stays float64); the result has x's dtype. Differentiable.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Precision precision);
+
+/// x Wᵀ with sums that are not rounded to x's format where the device can give them: float32 of bfloat16 on
+/// CUDA. Else in float32, or float64 for it, after rounding. x: (N, in), weight: (out, in), of one format.
+Tensor wide_product(const Tensor& x, const Tensor& weight);
 
 /// How many rows of zeros a product lacks to a number of rows that comes again: oneDNN compiles a bfloat16
 /// product for every number that it meets, half a millisecond to one each time. 0 for float32.

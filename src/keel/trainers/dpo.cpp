@@ -22,7 +22,7 @@ struct DpoTask {
 
 Model open_reference_of(const DpoOptions& o, const Model& policy) {
   const std::string& folder = o.reference_model.empty() ? o.model : o.reference_model;
-  Model reference = open_reference(folder, policy, o.precision);
+  Model reference = open_reference(folder, policy, o.compute);
   const int64_t longest = usable_length(o.max_length, policy), context = reference.config().max_positions;
   if (context < longest)
     throw Error(folder, "expected a context of at least " + std::to_string(longest) + " tokens, got " +
@@ -31,7 +31,7 @@ Model open_reference_of(const DpoOptions& o, const Model& policy) {
 }
 
 DpoTask open_task(const DpoOptions& o) {
-  Model policy = open_language_model(o.model, o.precision);
+  Model policy = open_language_model(o.model, o.compute);
   ReferenceLogps reference(open_reference_of(o, policy));
   const MicroBatchLimits limits = o.micro_batch_limits(policy);
   return {std::move(policy),

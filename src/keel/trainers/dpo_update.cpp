@@ -16,7 +16,8 @@ Tensor scored_lengths(const CompletionBatch& batch) {
 }
 
 PairLogps of_pairs(const Tensor& logp, const ComparisonBatch& pairs) {
-  return {logp.index_select(0, pairs.better), logp.index_select(0, pairs.worse)};
+  return {logp.index_select(0, pairs.better.to(logp.device())),
+          logp.index_select(0, pairs.worse.to(logp.device()))};
 }
 
 Tensor pair_loss(const DpoSettings& s, const PairLogps& policy, const PairLogps& reference,
@@ -81,17 +82,19 @@ void add_comparisons(const Role& policy, const ReferenceLogps& reference,
   const ComparisonBatch pairs = comparison_batch(examples, batch, std::max<int64_t>(1, whole.prompts));
   std::optional<Dropout> dropout;
   if (keyed != nullptr) dropout = Dropout{keyed->rate, keyed->seed, keyed->step, batch.documents};
-  Tensor reference_logp = reference(examples, batch);
+  const at::Device device = policy.trunk->device();
+  Tensor reference_logp = reference(examples, batch).to(device);
   Tensor logp = completion_logps(policy, batch, dropout ? &*dropout : nullptr), loss, sft_loss;
   if (settings.sft_coefficient > 0)
-    sft_loss = next_token_loss(logp, best_weights(examples, std::max<int64_t>(1, whole.best_tokens)));
+    sft_loss =
+        next_token_loss(logp, best_weights(examples, std::max<int64_t>(1, whole.best_tokens)).to(device));
   if (settings.loss == DpoLoss::ipo) {
-    const Tensor lengths = scored_lengths(batch);
+    const Tensor lengths = scored_lengths(batch).to(device);
     logp = logp / lengths;
     reference_logp = reference_logp / lengths;
   }
   const PairLogps ours = of_pairs(logp, pairs), theirs = of_pairs(reference_logp, pairs);
-  loss = pair_loss(settings, ours, theirs, pairs.weight.to(at::kDouble));
+  loss = pair_loss(settings, ours, theirs, pairs.weight.to(device, at::kDouble));
   if (sft_loss.defined()) loss = loss + settings.sft_coefficient * sft_loss;
   if (loss.requires_grad()) loss.backward();
   measure.loss += loss.item().toDouble();

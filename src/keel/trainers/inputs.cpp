@@ -17,29 +17,30 @@ std::optional<Tokenizer> load_tokenizer(const std::filesystem::path& folder) {
   return present ? std::optional(Tokenizer::load(folder)) : std::nullopt;
 }
 
-Model open_model(const std::filesystem::path& folder, const std::string& precision) {
-  Model model = load_model(folder);
-  model.precision = choose_precision(precision, model.config().hidden);
+Model open_model(const std::filesystem::path& folder, const Compute& compute) {
+  const at::Device device = compute.chosen_device();
+  Model model = on_device(load_model(folder), device);
+  model.precision = choose_precision(compute.precision, model.config().hidden, device);
   return model;
 }
 
-Model open_language_model(const std::filesystem::path& folder, const std::string& precision) {
-  Model model = open_model(folder, precision);
+Model open_language_model(const std::filesystem::path& folder, const Compute& compute) {
+  Model model = open_model(folder, compute);
   if (model.head.kind != HeadKind::language)
     throw Error(folder.string(), "expected a language model (…ForCausalLM), got a reward model");
   return model;
 }
 
-Model open_reward_model(const std::filesystem::path& folder, const std::string& precision) {
-  Model model = open_model(folder, precision);
+Model open_reward_model(const std::filesystem::path& folder, const Compute& compute) {
+  Model model = open_model(folder, compute);
   if (model.head.kind != HeadKind::scalar)
     throw Error(folder.string(),
                 "expected a reward model (…ForSequenceClassification), got a language model");
   return model;
 }
 
-Model open_reference(const std::filesystem::path& folder, const Model& policy, const std::string& precision) {
-  Model reference = open_language_model(folder, precision);
+Model open_reference(const std::filesystem::path& folder, const Model& policy, const Compute& compute) {
+  Model reference = open_language_model(folder, compute);
   const int64_t ours = policy.config().vocabulary, theirs = reference.config().vocabulary;
   if (ours != theirs)
     throw Error(folder.string(), "expected the policy's vocabulary of " + std::to_string(ours) +
@@ -135,7 +136,7 @@ void for_each_logps(const Model& model, const ExampleSet& set, int64_t batch_siz
     const Tensor hidden = forest_hidden(
         model.decoder, input.forest, {.precision = model.precision, .needed = distinct_rows({input.from})});
     const Tensor logp = language_logprobs(role_of(model), hidden, input.from, input.tokens, temperature)
-                            .logp.to(at::kDouble)
+                            .logp.to(at::kCPU, at::kDouble)
                             .contiguous();
     int64_t begin = 0;
     for (const Example* example : batch) {

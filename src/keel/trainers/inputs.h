@@ -6,22 +6,23 @@
 #include "keel/rollout/sampler.h"
 #include "keel/scoring/scorer.h"
 #include "keel/tokenizer/tokenizer.h"
+#include "keel/trainers/compute.h"
 
 namespace keel {
 
 /// The tokenizer of a model folder; nothing when the folder has none.
 std::optional<Tokenizer> load_tokenizer(const std::filesystem::path& folder);
 
-/// load_model with the precision chosen by name.
-Model open_model(const std::filesystem::path& folder, const std::string& precision);
+/// load_model onto the device, with the precision chosen by name.
+Model open_model(const std::filesystem::path& folder, const Compute& compute);
 
 /// The same for a model of one kind. Errors: [folder] the other kind.
-Model open_language_model(const std::filesystem::path& folder, const std::string& precision);
-Model open_reward_model(const std::filesystem::path& folder, const std::string& precision);
+Model open_language_model(const std::filesystem::path& folder, const Compute& compute);
+Model open_reward_model(const std::filesystem::path& folder, const Compute& compute);
 
 /// A frozen reference for a policy: a language model with the same ids. Errors: [folder] another kind,
 /// vocabulary or tokenizer.
-Model open_reference(const std::filesystem::path& folder, const Model& policy, const std::string& precision);
+Model open_reference(const std::filesystem::path& folder, const Model& policy, const Compute& compute);
 
 /// The id that ends a text: the tokenizer's, else the config's.
 std::optional<int64_t> end_id(const Model& model, const Tokenizer* tokenizer);

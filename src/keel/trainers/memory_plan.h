@@ -3,7 +3,8 @@
 //
 // The plan adds up what the fused pass keeps (models/fused_block), the head's gradients
 // (tensors/linear_logprob), and gradients. tests/cli/test_memory.py holds it within 15 % of what was
-// measured.
+// measured. It is of the processor's memory: what the plain pass keeps on another device is more, and a run
+// there is not planned.
 #pragma once
 
 #include "keel/data/micro_batches.h"

@@ -15,7 +15,7 @@ std::function<bool(const Episode&)> after_end_rule(const UpdateOptions& options)
   };
 }
 
-// What the models say about some episodes.
+// What the models say about some episodes, on their device.
 struct Readings {
   Tensor logp, entropy;   // (N)
   Tensor value;           // (M)
@@ -142,7 +142,7 @@ int64_t size_of(const std::vector<int64_t>& offsets, std::span<const int64_t> ch
 
 void note_logp_change(UpdateReport& report, const Tensor& change, const EpisodeBatch& batch,
                       std::span<const int64_t> chosen) {
-  const Tensor values = change.detach().to(at::kDouble);
+  const Tensor values = change.detach().to(at::kCPU, at::kDouble);
   for (size_t i = 0; i < chosen.size(); ++i)
     report.logp_change[static_cast<size_t>(chosen[i])] =
         values.slice(0, batch.offsets[i], batch.offsets[i + 1]).sum().item().toDouble();
@@ -165,35 +165,48 @@ double share(const Tensor& part, int64_t count) {
   return static_cast<double>(part.numel()) / static_cast<double>(count);
 }
 
-Tensor policy_objective(const Lesson& lesson, const LogProbs& now, const EpisodeBatch& batch,
-                        std::span<const int64_t> chosen) {
-  const auto& [players, e, whole, options, report] = lesson;
-  const Tensor rows = range_indices(e.offsets, chosen);
-  const Tensor logp_old = e.logp.index_select(0, rows), advantage = e.advantage.index_select(0, rows),
-               weight = shares(logp_old, whole.tokens);
-  const Tensor loss = ppo_policy_loss(now.logp, logp_old, advantage, weight, options.clip);
-  const Tensor entropy = (now.entropy * weight).sum();
-  report.policy_loss += loss.item().toDouble();
-  report.entropy += entropy.item().toDouble();
-  const Tensor logp = now.logp.detach();
-  report.policy_clip_fraction +=
-      share(rows, whole.tokens) * policy_clip_fraction(logp, logp_old, advantage, weight, options.clip);
-  report.ratio_kl += (kl_estimate(logp_old, logp, KlEstimator::k3) * weight).sum().item().toDouble();
-  note_logp_change(report, logp - logp_old, batch, chosen);
-  return loss - options.entropy_coefficient * entropy;
+// Rows of what is known of all, where `like` is.
+Tensor rows_beside(const Tensor& like, const Tensor& all, const Tensor& rows) {
+  return all.index_select(0, rows).to(like.device());
 }
 
-Tensor value_objective(const Lesson& lesson, const Tensor& value, std::span<const int64_t> chosen) {
+// A loss, and what to report of it behind its way back: a figure that is read waits for the device.
+struct Objective {
+  Tensor loss;
+  std::function<void()> note;
+};
+
+Objective policy_objective(const Lesson& lesson, const LogProbs& now, const EpisodeBatch& batch,
+                           std::span<const int64_t> chosen) {
   const auto& [players, e, whole, options, report] = lesson;
-  const Tensor rows = range_indices(e.state_offsets, chosen);
-  const Tensor value_old = e.value.index_select(0, rows), returns = e.returns.index_select(0, rows),
-               weight = shares(value_old, whole.states);
+  const Tensor rows = range_indices(e.offsets, chosen), logp_old = rows_beside(now.logp, e.logp, rows),
+               advantage = rows_beside(now.logp, e.advantage, rows), weight = shares(logp_old, whole.tokens);
+  const Tensor loss = ppo_policy_loss(now.logp, logp_old, advantage, weight, options.clip);
+  const Tensor entropy = (now.entropy * weight).sum(), logp = now.logp.detach();
+  const auto note = [=, &lesson, &batch] {
+    UpdateReport& to = lesson.report;
+    to.policy_loss += loss.item().toDouble();
+    to.entropy += entropy.item().toDouble();
+    to.policy_clip_fraction += share(rows, lesson.whole.tokens) *
+                               policy_clip_fraction(logp, logp_old, advantage, weight, lesson.options.clip);
+    to.ratio_kl += (kl_estimate(logp_old, logp, KlEstimator::k3) * weight).sum().item().toDouble();
+    note_logp_change(to, logp - logp_old, batch, chosen);
+  };
+  return {loss - options.entropy_coefficient * entropy, note};
+}
+
+Objective value_objective(const Lesson& lesson, const Tensor& value, std::span<const int64_t> chosen) {
+  const auto& [players, e, whole, options, report] = lesson;
+  const Tensor rows = range_indices(e.state_offsets, chosen), value_old = rows_beside(value, e.value, rows),
+               returns = rows_beside(value, e.returns, rows), weight = shares(value_old, whole.states);
   const Tensor loss = ppo_value_loss(value, value_old, returns, weight, options.value_clip);
-  report.value_loss += loss.item().toDouble();
-  report.value_clip_fraction +=
-      share(rows, whole.states) *
-      value_clip_fraction(value.detach(), value_old, returns, weight, options.value_clip);
-  return options.value_coefficient * loss;
+  const auto note = [=, &lesson, now = value.detach()] {
+    lesson.report.value_loss += loss.item().toDouble();
+    lesson.report.value_clip_fraction +=
+        share(rows, lesson.whole.states) *
+        value_clip_fraction(now, value_old, returns, weight, lesson.options.value_clip);
+  };
+  return {options.value_coefficient * loss, note};
 }
 
 // The gradients of a micro-batch, of the policy, of the value or of both.
@@ -206,16 +219,18 @@ void learn(const Lesson& lesson, std::span<const int64_t> chosen, bool policy, b
     if (!hidden.defined()) hidden = forward(batch.forest, {&role, 1}, rows_read(batch)).front();
     return hidden;
   };
+  std::vector<Objective> objectives;
   if (policy)
-    loss = policy_objective(
+    objectives.push_back(policy_objective(
         lesson, read_tokens(players.policy, read(players.policy), batch, lesson.options.temperature), batch,
-        chosen);
-  if (value) {
-    const Tensor value_loss =
-        value_objective(lesson, scalar_values(players.value, read(players.value), batch.state_rows), chosen);
-    loss = policy ? loss + value_loss : value_loss;
-  }
+        chosen));
+  if (value)
+    objectives.push_back(
+        value_objective(lesson, scalar_values(players.value, read(players.value), batch.state_rows), chosen));
+  for (const Objective& objective : objectives)
+    loss = loss.defined() ? loss + objective.loss : objective.loss;
   loss.backward();
+  for (const Objective& objective : objectives) objective.note();
 }
 
 // A step of the policy and the value from the micro-batches of one mini-batch. Models of their own learn one
@@ -263,10 +278,10 @@ Experience make_experience(const Players& players, std::vector<Episode> episodes
     const Readings read = read_models(players, batch, options.temperature);
     const Tensor at_tokens = range_indices(e.offsets, chosen),
                  at_states = range_indices(e.state_offsets, chosen);
-    place(e.logp, tokens, at_tokens, read.logp);
-    place(e.entropy, tokens, at_tokens, read.entropy);
-    place(e.value, states, at_states, read.value);
-    place(e.logp_reference, tokens, at_tokens, read.logp_reference);
+    place(e.logp, tokens, at_tokens, read.logp.cpu());
+    place(e.entropy, tokens, at_tokens, read.entropy.cpu());
+    place(e.value, states, at_states, read.value.cpu());
+    place(e.logp_reference, tokens, at_tokens, read.logp_reference.cpu());
   }
   give_credit(e, token_states, kl_coefficient, options);
   return e;

@@ -41,7 +41,7 @@ struct Players {
   Role policy, value, reference;
 };
 
-/// Everything that is fixed before the first update. N tokens, M states (EpisodeBatch).
+/// Everything that is fixed before the first update, on the host. N tokens, M states (EpisodeBatch).
 struct Experience {
   std::vector<Episode> episodes;
   std::vector<int64_t> offsets, state_offsets;

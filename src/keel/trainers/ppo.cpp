@@ -69,12 +69,12 @@ Model make_value(const PpoOptions& o, const Model& policy, const RewardModel& ju
 }
 
 Cast make_cast(const PpoOptions& o) {
-  Model policy = open_language_model(o.model, o.precision);
+  Model policy = open_language_model(o.model, o.compute);
   const std::string& unmoved = o.reference_model.empty() ? o.model : o.reference_model;
   // The sampler's kernels pack float32 weights: with --exact the reference keeps them.
   Model reference =
-      o.exact ? open_language_model(unmoved, o.precision) : open_reference(unmoved, policy, o.precision);
-  RewardModel judge(open_reward_model(o.reward_model, o.precision), o.model);
+      o.exact ? open_language_model(unmoved, o.compute) : open_reference(unmoved, policy, o.compute);
+  RewardModel judge(open_reward_model(o.reward_model, o.compute), o.model);
   Model value = make_value(o, policy, judge);
   set_trainable(policy, true);
   set_trainable(value, true);
@@ -329,6 +329,9 @@ void PpoOptions::check() const {
     throw UsageError("--top-k, --top-p",
                      "expected untruncated sampling for ppo, since ratios and KL are of the whole "
                      "distribution: add --allow-biased-sampling to go on");
+  if (exact)
+    compute.check_on_processor("--exact",
+                               "only its kernels have rows that do not depend on what is beside them");
   if (shared_trunk && value_init == "reward")
     throw UsageError(
         "--value-init",

@@ -13,7 +13,8 @@ Tensor completion_logps(const Role& role, const CompletionBatch& batch, const Dr
   const Tensor hidden = forest_hidden(*role.trunk, batch.forest,
                                       {role.precision, dropout, distinct_rows({batch.from}), role.recompute});
   const Tensor logp = language_logprobs(role, hidden, batch.from, batch.tokens).logp.to(at::kDouble);
-  return at::zeros({batch.last_rows.size(0)}, at::kDouble).index_add(0, batch.completion, logp);
+  return at::zeros({batch.last_rows.size(0)}, logp.options())
+      .index_add(0, batch.completion.to(logp.device()), logp);
 }
 
 namespace {
@@ -38,7 +39,7 @@ Tensor ReferenceLogps::operator()(std::span<const Example* const> examples,
 void ReferenceLogps::ask(const std::vector<const Example*>& examples, const MicroBatchLimits& limits) {
   for (const auto& part : micro_batches(examples, limits)) {
     const std::vector<Tensor> answers =
-        (*this)(part, completion_batch(part)).split_with_sizes(completions_of(part));
+        (*this)(part, completion_batch(part)).cpu().split_with_sizes(completions_of(part));
     for (size_t i = 0; i < part.size(); ++i) known_[part[i]] = answers[i];
     throw_if_interrupted();
   }

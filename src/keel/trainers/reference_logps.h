@@ -10,8 +10,9 @@
 
 namespace keel {
 
-/// The sum of each completion's log-probabilities given its prompt: (R) float64, since the differences that
-/// are made of such sums are small. Nothing but the completions' rows is projected on the vocabulary.
+/// The sum of each completion's log-probabilities given its prompt: (R) float64 on the model's device, since
+/// the differences that are made of such sums are small. Nothing but the completions' rows is projected on
+/// the vocabulary.
 Tensor completion_logps(const Role& role, const CompletionBatch& batch, const Dropout* dropout = nullptr);
 
 /// Answers for a model that does not change: by the same pass as the policy's, so equal models give equal
@@ -20,7 +21,8 @@ class ReferenceLogps {
  public:
   explicit ReferenceLogps(Model model) : model_(std::move(model)) {}
 
-  /// completion_logps of these examples, whose batch is given. Without gradients.
+  /// completion_logps of these examples, whose batch is given; on the host once the model is gone. Without
+  /// gradients.
   Tensor operator()(std::span<const Example* const> examples, const CompletionBatch& batch) const;
 
   /// Asks the model about all examples, within these limits at a time, and lets it go. The answers are kept

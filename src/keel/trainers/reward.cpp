@@ -47,15 +47,17 @@ struct PieceLoss {
 PieceLoss comparison_loss(const Tensor& rewards, std::span<const Example* const> piece,
                           const JudgedBatch& input, int64_t count) {
   const ComparisonBatch pairs = comparison_batch(piece, input, count);
-  const Tensor better = rewards.index_select(0, pairs.better), worse = rewards.index_select(0, pairs.worse);
-  return {preference_loss(better, worse, {}, pairs.weight.to(rewards.scalar_type())),
+  const at::Device device = rewards.device();
+  const Tensor better = rewards.index_select(0, pairs.better.to(device)),
+               worse = rewards.index_select(0, pairs.worse.to(device));
+  return {preference_loss(better, worse, {}, pairs.weight.to(device, rewards.scalar_type())),
           (better - worse).detach()};
 }
 
 Tensor labels_of(std::span<const Example* const> piece, const Tensor& like) {
   std::vector<float> values;
   for (const Example* example : piece) values.push_back(*example->label ? 1.0F : 0.0F);
-  return at::tensor(values).to(like.scalar_type());
+  return at::tensor(values).to(like.device(), like.scalar_type());
 }
 
 PieceLoss labelled_loss(const Tensor& logits, const Tensor& label, int64_t count) {
@@ -68,9 +70,9 @@ PieceLoss labelled_loss(const Tensor& logits, const Tensor& label, int64_t count
 Tensor every_token_loss(const Role& role, const Tensor& hidden, const JudgedBatch& input, const Tensor& label,
                         int64_t count) {
   const TokenRows tokens = token_rows(input);
-  const Tensor weight = tokens.weight.to(label.scalar_type()) / static_cast<double>(count);
-  return label_loss(scalar_values(role, hidden, tokens.row), label.index_select(0, tokens.completion),
-                    weight);
+  const Tensor weight = tokens.weight.to(label.device(), label.scalar_type()) / static_cast<double>(count);
+  return label_loss(scalar_values(role, hidden, tokens.row),
+                    label.index_select(0, tokens.completion.to(label.device())), weight);
 }
 
 PieceLoss piece_loss(const RewardTask& task, const Tensor& hidden, std::span<const Example* const> piece,
@@ -190,7 +192,7 @@ void normalize(RewardTask& task, const RewardOptions& options, Json& summary) {
 }
 
 RewardTask open_task(const RewardOptions& options) {
-  RewardTask task{.model = open_model(options.model, options.precision),
+  RewardTask task{.model = open_model(options.model, options.compute),
                   .tokenizer = load_tokenizer(options.model),
                   .every_token = options.every_token};
   if (task.model.head.kind != HeadKind::scalar)

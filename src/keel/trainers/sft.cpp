@@ -157,14 +157,14 @@ void SftOptions::check() const {
 
 void train_sft(SftOptions& options) {
   LanguageTask task{"sft",
-                    open_language_model(options.model, options.precision),
+                    open_language_model(options.model, options.compute),
                     load_tokenizer(options.model),
                     TooLong::truncate,
                     options.completion_only,
                     {}};
   std::optional<RewardModel> judge;
   if (!options.reward_model.empty()) {
-    judge.emplace(open_reward_model(options.reward_model, options.precision), options.model);
+    judge.emplace(open_reward_model(options.reward_model, options.compute), options.model);
     task.selection_score =
         [&options, &judge, tokenizer = task.tokenizer,
          validation = open_language(options.validation, task, options.max_length)](const Model& model) {
@@ -231,14 +231,15 @@ Model fresh_model(const PretrainOptions& options) {
   Model model = new_model(family_named(options.family, "--family"), new_config(options, tokenizer.size()),
                           HeadKind::language, static_cast<uint64_t>(options.seed));
   model.folder = options.tokenizer;
-  model.precision = choose_precision(options.precision, options.hidden);
+  model.precision =
+      choose_precision(options.compute.precision, options.hidden, options.compute.chosen_device());
   const auto set = [&](const char* name, std::optional<int64_t> id) {
     model.config_json[name] = id ? Json(*id) : Json();
   };
   set("bos_token_id", tokenizer.bos_id());
   set("eos_token_id", tokenizer.eos_id());
   set("pad_token_id", tokenizer.pad_id());
-  return model;
+  return on_device(std::move(model), options.compute.chosen_device());
 }
 
 }  // namespace
@@ -247,7 +248,7 @@ void train_pretrain(PretrainOptions& options) {
   const bool fresh = options.model.empty();
   const std::string source = fresh ? options.tokenizer : options.model;
   LanguageTask task{"pretrain",
-                    fresh ? fresh_model(options) : open_language_model(options.model, options.precision),
+                    fresh ? fresh_model(options) : open_language_model(options.model, options.compute),
                     load_tokenizer(source),
                     TooLong::split,
                     /*completion_only=*/false,

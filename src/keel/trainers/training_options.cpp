@@ -47,8 +47,7 @@ void TrainingOptions::visit(OptionVisitor& v) {
     "Number format of AdamW's two moments; bfloat16, rounded stochastically, takes half the memory.",
     one_of({"float32", "bfloat16"}));
   v(&max_grad_norm, "max_grad_norm", "Clip gradients to this global norm; 0: never.", at_least(0));
-  v(&precision, "precision", "Number format of matrix products.", one_of({"auto", "float32", "bfloat16"}));
-  v(&device, "device", "Where to compute.", one_of({"cpu"}));
+  compute.visit(v);
   v(&save_every, "save_every", "Steps between checkpoints; 0: none before the end.", at_least(0));
   v(&shuffle, "shuffle", "Visit the data in a keyed random order.");
 }
@@ -57,6 +56,9 @@ void TrainingOptions::check() const {
   if (batch_size == 0 && tokens_per_batch == 0)
     throw UsageError("--batch-size", "expected at least 1, or 0 with --tokens-per-batch, got 0 without");
   if (beta1 >= 1 || beta2 >= 1) throw UsageError("--beta1, --beta2", "expected numbers below 1");
+  compute.check();
+  if (moments == "bfloat16")
+    compute.check_on_processor("--moments bfloat16", "only its optimizer step rounds stochastically");
 }
 
 AdamWOptions TrainingOptions::adamw(uint32_t optimizer) const {

@@ -1,12 +1,12 @@
 // The options that every trainer has, declared once.
 #pragma once
 
-#include "keel/config/options.h"
 #include "keel/data/examples.h"
 #include "keel/data/micro_batches.h"
 #include "keel/models/model.h"
 #include "keel/optimizers/adamw.h"
 #include "keel/optimizers/schedule.h"
+#include "keel/trainers/compute.h"
 
 namespace keel {
 
@@ -17,7 +17,8 @@ struct TrainingOptions : Options {
           micro_batch_tokens = 0, max_length = 0;
   double learning_rate = 1e-4, weight_decay = 0.0, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
   double max_grad_norm = 1.0, final_learning_rate = 0.0;
-  std::string schedule = "cosine", precision = "auto", moments = "float32", device = "cpu";
+  std::string schedule = "cosine", moments = "float32";
+  Compute compute;
   int64_t warmup_steps = 0, save_every = 100;
   bool shuffle = true, recompute = false;
   bool model_required = true;  // not an option: pretraining may start from nothing

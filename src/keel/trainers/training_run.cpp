@@ -10,6 +10,7 @@
 #include "keel/base/products.h"
 #include "keel/base/version.h"
 #include "keel/models/model_folder.h"
+#include "keel/tensors/accelerator.h"
 #include "keel/tensors/matrix_rate.h"
 #include "keel/trainers/memory_plan.h"
 
@@ -26,7 +27,8 @@ Json identifying_options(TrainingOptions& options) {
 }
 
 RunIdentity identity_of(const std::string& stage, TrainingOptions& options, std::vector<fs::path> inputs) {
-  return {stage, identifying_options(options), std::move(inputs), machine_json()};
+  return {stage, identifying_options(options), std::move(inputs),
+          machine_json(options.compute.chosen_device())};
 }
 
 // A run whose numbers have left the reals is over: nothing after it is a result.
@@ -60,11 +62,13 @@ std::string model_card(const std::string& stage, const Json& summary) {
 
 }  // namespace
 
-Json machine_json() {
-  return {{"keel", kVersion},
-          {"libtorch", TORCH_VERSION},
-          {"instruction_set", at::get_cpu_capability()},
-          {"threads", at::get_num_threads()}};
+Json machine_json(at::Device device) {
+  Json machine = {{"keel", kVersion},
+                  {"libtorch", TORCH_VERSION},
+                  {"instruction_set", at::get_cpu_capability()},
+                  {"threads", at::get_num_threads()}};
+  if (!device.is_cpu()) machine["device"] = device_name(device);
+  return machine;
 }
 
 void copy_weights(const Model& from, const Model& to) {
@@ -107,10 +111,12 @@ TrainingRun::TrainingRun(const std::string& stage, TrainingOptions& options,
       models_(std::move(models)),
       visit_(std::move(visit)),
       total_steps_(total_steps),
-      save_every_(options.save_every) {
+      save_every_(options.save_every),
+      device_(models_.front().model->decoder.device()),
+      times_([device = device_] { synchronize(device); }) {
   if (folder_.finished()) return;
   resume(folder_.latest_checkpoint().value_or(0));
-  matrix_rate_ = matrix_rate(models_.front().model->precision);
+  matrix_rate_ = matrix_rate(models_.front().model->precision, device_);
   progress_.emplace(stage, "step", total_steps, first_step_);
   progress_->compare_with(matrix_rate_);
   products_before_ = products_counted();
@@ -118,7 +124,7 @@ TrainingRun::TrainingRun(const std::string& stage, TrainingOptions& options,
 }
 
 void TrainingRun::plan_memory(int64_t more) {
-  planned_memory_ = keel::plan_memory(more);
+  if (device_.is_cpu()) planned_memory_ = keel::plan_memory(more);
 }
 
 void TrainingRun::resume(int64_t step) {
@@ -149,7 +155,7 @@ Json TrainingRun::timing(double seconds, int64_t tokens) const {
               {"matrix_rate_share", (products_counted() - products_before_) / seconds / matrix_rate_}};
   for (const PhaseTimes::Phase& phase : times_.phases()) row[phase.name] = phase.seconds / seconds;
   row["peak_memory_gb"] = static_cast<double>(peak_resident_bytes()) / 1e9;
-  row["planned_memory_gb"] = static_cast<double>(planned_memory_) / 1e9;
+  if (planned_memory_ > 0) row["planned_memory_gb"] = static_cast<double>(planned_memory_) / 1e9;
   return row;
 }
 

@@ -39,7 +39,8 @@ class TrainingRun {
               std::vector<SavedModel> models, std::function<void(Archive&)> visit);
 
   /// Says in every row's `timing` what memory the run is thought to take at most, `more` bytes from now on,
-  /// beside what it took. Errors: [memory] when that does not fit (memory_plan.h).
+  /// beside what it took. Errors: [memory] when that does not fit (memory_plan.h). On another device than the
+  /// processor nothing is planned.
   void plan_memory(int64_t more);
   bool finished() const { return folder_.finished(); }
   /// Steps counted from 0; the first one that is still to be done.
@@ -81,14 +82,16 @@ class TrainingRun {
   int64_t total_steps_, save_every_, first_step_ = 0, tokens_ = 0;  // tokens: since this program began
   std::optional<Progress> progress_;
   std::chrono::steady_clock::time_point step_began_;
+  at::Device device_;
   PhaseTimes times_;
   int64_t planned_memory_ = 0;
   double matrix_rate_ = 0,
          products_before_ = 0;  // operations a second; products_counted() when the step began
 };
 
-/// Program version, libtorch, instruction set and threads: what equal bits depend on.
-Json machine_json();
+/// Program version, libtorch, instruction set, threads, and a device that is not the processor: what equal
+/// bits depend on.
+Json machine_json(at::Device device);
 
 /// Copies weights between models of one shape.
 void copy_weights(const Model& from, const Model& to);

@@ -27,6 +27,15 @@ TEST(PhaseTimes, AddsUpByNameInTheOrderOfTheFirstMeeting) {
   EXPECT_TRUE(times.phases().empty());
 }
 
+// What a phase asked of a device is waited for in that phase's time.
+TEST(PhaseTimes, SettlesInThePhase) {
+  PhaseTimes times(rest);
+  EXPECT_EQ(times.measure("update", [] { return 7; }), 7);
+  times.measure("score", [] {});
+  ASSERT_EQ(times.phases().size(), 2U);
+  for (const PhaseTimes::Phase& phase : times.phases()) EXPECT_GE(phase.seconds, 0.002) << phase.name;
+}
+
 TEST(PhaseTimes, CountsWorkThatThrows) {
   PhaseTimes times;
   EXPECT_THROW(times.measure("score", [] { throw std::runtime_error("stop"); }), std::runtime_error);

@@ -44,7 +44,7 @@ TEST_P(CausalFamilies, LogitsEqualTransformers) {
   const Packed packed = pack_golden_rows(file, 4);
   for (const auto& [type, prefix, tolerance] :
        {std::tuple{at::kFloat, "logits_", 1e-4}, std::tuple{at::kDouble, "logits64_", 1e-10}}) {
-    const Model model = load_model(golden("models/" + GetParam()), type);
+    const Model model = on_device(load_model(golden("models/" + GetParam()), type), test_device());
     const Tensor logits = forest_hidden(model.decoder, packed.forest, {}).matmul(model.head.weight.t());
     for (size_t i = 0; i < packed.rows.size(); ++i) {
       const Tensor wanted = file[prefix + std::to_string(i)];
@@ -64,7 +64,7 @@ class Classifiers : public testing::TestWithParam<std::string> {};
 TEST_P(Classifiers, RewardEqualsTransformersLogit) {
   const GoldenTensors file(golden("models/" + GetParam() + ".safetensors"));
   const Packed packed = pack_golden_rows(file, 4);
-  const Model model = load_model(golden("models/" + GetParam()));
+  const Model model = on_device(load_model(golden("models/" + GetParam())), test_device());
   ASSERT_EQ(model.head.kind, HeadKind::scalar);
   const Tensor hidden = forest_hidden(model.decoder, packed.forest, {});
   for (size_t i = 0; i < packed.rows.size(); ++i) {

@@ -53,9 +53,9 @@ TEST(ProductCount, OfDecodedRows) {
 
 TEST(MatrixRate, IsOfThisMachine) {
   for (const Precision precision : {Precision::float32, Precision::bfloat16}) {
-    EXPECT_GT(matrix_rate(precision), 1e8);
-    EXPECT_LT(matrix_rate(precision), 1e15);
-    EXPECT_EQ(matrix_rate(precision), matrix_rate(precision));
+    EXPECT_GT(matrix_rate(precision, at::kCPU), 1e8);
+    EXPECT_LT(matrix_rate(precision, at::kCPU), 1e15);
+    EXPECT_EQ(matrix_rate(precision, at::kCPU), matrix_rate(precision, at::kCPU));
   }
 }
 

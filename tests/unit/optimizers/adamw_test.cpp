@@ -12,21 +12,22 @@ namespace {
 
 using namespace testing_reference;
 
-// The pass of our own over float32 against ATen's step in float64: clipping, decay of matrices alone, several
-// steps.
+// The pass of our own over float32 (on another device: ATen's there) against ATen's step in float64:
+// clipping, decay of matrices alone, several steps.
 TEST(AdamW, TheKernelEqualsAtensStep) {
   const AdamWOptions options{.beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-6, .weight_decay = 0.1};
   std::vector<std::vector<Parameter>> parameters;
-  for (const auto type : {at::kFloat, at::kDouble})
-    parameters.push_back({{"weight", normal_tensor({130, 70}, 1).to(at::kFloat).to(type)},
-                          {"bias", normal_tensor({70}, 2).to(at::kFloat).to(type)}});
+  for (const auto& [type, device] :
+       {std::pair(at::kFloat, test_device()), std::pair(at::kDouble, at::Device(at::kCPU))})
+    parameters.push_back({{"weight", normal_tensor({130, 70}, 1).to(at::kFloat).to(device, type)},
+                          {"bias", normal_tensor({70}, 2).to(at::kFloat).to(device, type)}});
   AdamW kernel(parameters[0], options), aten(parameters[1], options);
   for (uint64_t step = 0; step < 5; ++step) {
     for (auto& set : parameters)
       for (size_t i = 0; i < set.size(); ++i) {
         Tensor& value = set[i].value;
         value.mutable_grad() =
-            normal_tensor(value.sizes().vec(), 10 + 2 * step + i).to(at::kFloat).to(value.scalar_type());
+            normal_tensor(value.sizes().vec(), 10 + 2 * step + i).to(at::kFloat).to(value.options());
       }
     const double limit = step % 2 == 0 ? 0.5 : 1e6;  // clipped, not clipped
     EXPECT_NEAR(kernel.clip(limit), aten.clip(limit), 1e-4);
@@ -59,6 +60,14 @@ struct Learner {
     return parameters[0].value.equal(other.parameters[0].value) &&
            parameters[1].value.equal(other.parameters[1].value);
   }
+};
+
+struct FirstMean : Archive {
+  Tensor value;
+  void operator()(const std::string& name, Tensor& tensor) override {
+    if (name.ends_with(".mean")) value = tensor.clone();
+  }
+  void operator()(const std::string&, Json&) override {}
 };
 
 TEST(AdamW, HalfMomentsDoNotDependOnThreads) {
@@ -96,6 +105,23 @@ TEST(AdamW, HalfMomentsAreKeyedByTheirSeed) {
   for (Learner* learner : {&first, &again, &other}) learner->train(0, 3);
   EXPECT_TRUE(first.equals(again));
   EXPECT_FALSE(first.equals(other));
+}
+
+// What is rounded twice falls on either side: with the same draws in every step errors would add up.
+TEST(AdamW, HalfMomentsAreRoundedAnewInEveryStep) {
+  const Tensor gradient = normal_tensor({300, 200}, 5).to(at::kFloat);
+  std::vector<Parameter> parameters = {{"weight", at::zeros({300, 200}, at::kFloat)}};
+  AdamW optimizer(parameters, {.beta1 = 0, .moments = Moments::bfloat16});  // the mean is the gradient
+  std::vector<Tensor> means;
+  for (int step = 0; step < 2; ++step) {
+    parameters[0].value.mutable_grad() = gradient;
+    optimizer.step(0.01);
+    FirstMean mean;
+    optimizer.visit(mean, "");
+    means.push_back(mean.value);
+    EXPECT_LT(largest_difference(mean.value, gradient), 0.04);
+  }
+  EXPECT_FALSE(means[0].equal(means[1]));
 }
 
 // Where 200 steps lead, float32's and bfloat16's moments end nearer to each other than to their start, by

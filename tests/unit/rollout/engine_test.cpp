@@ -4,6 +4,7 @@
 
 #include "keel/models/model_folder.h"
 #include "keel/rollout/cpu_engine.h"
+#include "keel/rollout/decode_step.h"
 #include "tensors/dense_reference.h"
 #include "tensors/golden_tensors.h"
 #include "test_data.h"
@@ -64,6 +65,62 @@ TEST(CpuEngine, EqualsThePlainOneAtEveryLevel) {
   }
 }
 
+// What decoded() asks for, by a full pass over both sequences.
+Tensor by_full_pass(const Model& model) {
+  ForestBuilder builder;
+  const std::vector<int64_t> beginnings = {19, 6}, lengths = {40, 21};
+  for (int64_t s = 0; s < 2; ++s) {
+    std::vector<int64_t> tokens;
+    for (int64_t p = 0; p < lengths[static_cast<size_t>(s)]; ++p)
+      tokens.push_back((11 * p + 5 * s + 3) % model.config().vocabulary);
+    builder.add(tokens);
+  }
+  std::vector<int64_t> rows;
+  for (int64_t i = 0; i < 19; ++i) rows.push_back(i);
+  for (int64_t i = 0; i < 6; ++i) rows.push_back(40 + i);
+  for (int64_t i = 0; i < 21; ++i) {
+    rows.push_back(19 + i);
+    if (6 + i < 21) rows.push_back(40 + 6 + i);
+  }
+  at::NoGradGuard no_grad;
+  const Tensor hidden = forest_hidden(model.decoder, builder.build(), {}).cpu();
+  return hidden.index_select(0, at::tensor(rows, at::kLong)).matmul(model.head.weight.cpu().t());
+}
+
+TEST(PlainEngine, EqualsAFullPass) {
+  for (const std::string& name : kModels) {
+    for (const auto& [type, tolerance] : {std::pair(at::kFloat, 1e-4), std::pair(at::kDouble, 2e-6)}) {
+      const Model model = on_device(load_model(golden("models/" + name), type), test_device());
+      const Tensor logits = decoded(*make_plain_engine(model, kPages), model.config().vocabulary);
+      EXPECT_LT(largest_difference(logits, by_full_pass(model)), tolerance) << name;
+    }
+    Model model = on_device(load_model(golden("models/" + name)), test_device());
+    const Tensor wanted = by_full_pass(model).log_softmax(-1);
+    model.precision = Precision::bfloat16;
+    const Tensor rough =
+        decoded(*make_plain_engine(model, kPages), model.config().vocabulary).log_softmax(-1);
+    EXPECT_LT((rough - wanted).abs().mean().item().toDouble(), 0.02) << name;
+    EXPECT_GT(largest_difference(rough, wanted), 0) << name;
+  }
+}
+
+// A step has no value in it that decides what is done: it runs over tensors that have none. So it waits for
+// nothing, mixes no devices, and can be recorded.
+TEST(PlainEngine, AStepDependsOnNoValue) {
+  for (const std::string& name : kModels)
+    for (const Precision precision : {Precision::float32, Precision::bfloat16}) {
+      Model model = on_device(load_model(golden("models/" + name)), at::kMeta);
+      model.precision = precision;
+      PagedCache cache(model, kPages);
+      const Decoder decoder = with_matrices_in(precision, model.decoder);
+      DecodeStep step(decoder, model.head.weight.to(cache.keys[0].scalar_type()), cache, precision,
+                      {.rows = 4, .pages = 2, .logits = true});
+      step.run();
+      EXPECT_EQ(step.logits().sizes(), (std::vector<int64_t>{4, model.config().vocabulary})) << name;
+      EXPECT_TRUE(step.logits().is_meta());
+    }
+}
+
 // A row's logits do not depend on the rows beside it: to the bit.
 TEST(CpuEngine, RowsAreIndependentOfTheirBatch) {
   for (const Precision precision : {Precision::float32, Precision::bfloat16}) {
@@ -93,9 +150,12 @@ TEST(CpuEngine, RowsAreIndependentOfTheirBatch) {
   }
 }
 
-TEST(CpuEngine, ACopiedPageIsRead) {
-  const Model model = load_model(golden("models/llama_untied"));
-  const auto engine = make_engine(model, kPages);
+using MakeEngine = std::unique_ptr<Engine> (*)(const Model&, int64_t);
+class Engines : public testing::TestWithParam<MakeEngine> {};
+
+TEST_P(Engines, ACopiedPageIsRead) {
+  const Model model = on_device(load_model(golden("models/llama_untied")), test_device());
+  const auto engine = GetParam()(model, kPages);
   const std::vector<int32_t> first = {0, 1}, second = {0, 4};
   std::vector<EngineRow> prompt;
   for (int64_t i = 0; i < 19; ++i) prompt.push_back({i + 1, i, first, false});
@@ -108,6 +168,9 @@ TEST(CpuEngine, ACopiedPageIsRead) {
   });
   EXPECT_EQ(logits[0], logits[1]);
 }
+
+INSTANTIATE_TEST_SUITE_P(Forms, Engines, testing::Values(&make_engine, &make_plain_engine),
+                         [](const auto& form) { return form.index == 0 ? "Fastest" : "Plain"; });
 
 }  // namespace
 }  // namespace keel

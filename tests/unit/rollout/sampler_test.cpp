@@ -39,7 +39,7 @@ TEST(Sampler, TinyStoriesGreedyContinuationIsExact) {
 // What the sampler says of its tokens is what a full forward pass says, for every family.
 TEST(Sampler, LogProbabilitiesEqualAFullForwardPass) {
   for (const std::string name : {"llama_untied", "llama_rope3", "gpt2", "qwen2"}) {
-    const Model model = load_model(golden("models/" + name));
+    const Model model = on_device(load_model(golden("models/" + name)), test_device());
     std::vector<Request> requests = {request_for({5, 6, 7}, 3, 12, 0), request_for({9}, 2, 20, 1),
                                      request_for({1, 2, 3, 4, 5, 6}, 4, 5, 2)};
     requests[1].options.temperature = 0.7;

@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "keel/tensors/device.h"
+
 namespace keel::testing_reference {
 
 uint64_t generator_seed() {
@@ -10,6 +12,11 @@ uint64_t generator_seed() {
   const uint64_t seed = given == nullptr ? 1 : std::strtoull(given, nullptr, 10);
   std::cout << "generator's seed: " << seed << " (KEEL_TEST_SEED sets it)\n";
   return seed;
+}
+
+at::Device test_device() {
+  const char* given = std::getenv("KEEL_TEST_DEVICE");
+  return choose_device(given == nullptr ? "cpu" : given);
 }
 
 std::vector<Tensor> gradients(const Tensor& output, const Tensor& weights,

@@ -9,6 +9,9 @@ namespace keel::testing_reference {
 /// Where random cases start: KEEL_TEST_SEED or 1. Printed, so that a failure can be repeated.
 uint64_t generator_seed();
 
+/// Where the tests that run on every device compute: KEEL_TEST_DEVICE or cpu.
+at::Device test_device();
+
 /// Deterministic standard normal values.
 inline Tensor normal_tensor(std::vector<int64_t> shape, uint64_t seed, at::ScalarType type = at::kDouble) {
   Tensor values = at::empty(shape, at::kDouble);
@@ -68,7 +71,7 @@ inline Tensor dense_attention(const Tensor& q, const Tensor& k, const Tensor& v,
 
 /// Largest |a - b|.
 inline double largest_difference(const Tensor& a, const Tensor& b) {
-  return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item().toDouble();
+  return (a.to(at::kCPU, at::kDouble) - b.to(at::kCPU, at::kDouble)).abs().max().item().toDouble();
 }
 
 /// Gradients of sum(output * weights) with respect to the inputs.

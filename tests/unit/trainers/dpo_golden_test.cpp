@@ -34,6 +34,10 @@ DpoMeasure learn(const Model& policy, const ReferenceLogps& reference, const std
   return measure;
 }
 
+Model open(const char* name) {
+  return on_device(load_model(golden(std::string("dpo/") + name), at::kDouble), test_device());
+}
+
 class DpoGolden : public testing::TestWithParam<std::string> {};
 
 TEST_P(DpoGolden, TenStepsEqualTrl) {
@@ -41,9 +45,8 @@ TEST_P(DpoGolden, TenStepsEqualTrl) {
       wanted(golden("dpo/" + GetParam() + ".safetensors"));
   const Json json = read_json(golden("dpo/settings.json"))[GetParam()];
   const DpoSettings settings = settings_of(json);
-  const Model policy = load_model(golden("dpo/policy"), at::kDouble);
-  const ReferenceLogps reference(
-      load_model(golden(json.contains("other_reference") ? "dpo/reference" : "dpo/policy"), at::kDouble));
+  const Model policy = open("policy");
+  const ReferenceLogps reference(open(json.contains("other_reference") ? "reference" : "policy"));
   set_trainable(policy, true);
   AdamW optimizer(policy.parameters(), {.weight_decay = json["weight_decay"]});
   for (int64_t step = 0; step < 10; ++step) {
@@ -94,8 +97,8 @@ std::vector<Example> mixed_comparisons() {
 }
 
 struct Players {
-  Model policy = load_model(golden("dpo/policy"), at::kDouble);
-  ReferenceLogps reference{load_model(golden("dpo/reference"), at::kDouble)};
+  Model policy = open("policy");
+  ReferenceLogps reference{open("reference")};
   Players() { set_trainable(policy, true); }
 };
 
@@ -132,7 +135,7 @@ TEST(DpoUpdate, AReferenceThatWasAskedBeforeSaysTheSame) {
   const auto all = pointers(set.examples);
   const Tensor wanted = players.reference(all, completion_batch(all));
   EXPECT_EQ(wanted.numel(), 9);
-  ReferenceLogps again(load_model(golden("dpo/policy"), at::kDouble));  // would say something else
+  ReferenceLogps again(open("policy"));  // would say something else
   EXPECT_GT(largest_difference(again(all, completion_batch(all)), wanted), 1e-2);
   players.reference.precompute(folder.path() / "reference", {&set, &none}, {.rows = 3});
   again.precompute(folder.path() / "reference", {&none, &set}, {.rows = 2});

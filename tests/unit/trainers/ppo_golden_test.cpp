@@ -57,9 +57,10 @@ class PpoGolden : public testing::TestWithParam<std::string> {};
 
 TEST_P(PpoGolden, TenUpdatesEqualTrl) {
   const GoldenRun run{GetParam()};
-  Model policy = load_model(golden("ppo/policy"), at::kDouble),
-        value = load_model(golden("ppo/value"), at::kDouble);
-  const Model reference = load_model(golden("ppo/policy"), at::kDouble);
+  const auto open = [](const char* name) {
+    return on_device(load_model(golden(std::string("ppo/") + name), at::kDouble), test_device());
+  };
+  const Model policy = open("policy"), value = open("value"), reference = open("policy");
   set_trainable(policy, true);
   set_trainable(value, true);
   const AdamWOptions adamw{0.9, 0.999, run.settings["adam_epsilon"], 0};

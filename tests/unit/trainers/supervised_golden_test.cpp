@@ -46,9 +46,10 @@ Tensor reward_loss(const Model& model, std::span<const Example* const> batch) {
   const ComparisonBatch pairs = comparison_batch(batch, input, static_cast<int64_t>(batch.size()));
   const Tensor rewards =
       scalar_values(role_of(model), forest_hidden(model.decoder, input.forest, {}), input.last_rows);
-  const Tensor weight = at::full_like(pairs.weight, 1.0 / static_cast<double>(batch.size()), at::kDouble);
-  return preference_loss(rewards.index_select(0, pairs.better), rewards.index_select(0, pairs.worse), {},
-                         weight);
+  const Tensor better = pairs.better.to(rewards.device()), worse = pairs.worse.to(rewards.device());
+  const Tensor weight = at::full(better.sizes(), 1.0 / static_cast<double>(batch.size()),
+                                 rewards.options().requires_grad(false));
+  return preference_loss(rewards.index_select(0, better), rewards.index_select(0, worse), {}, weight);
 }
 
 std::vector<Example> labelled(const GoldenTensors& file, const std::string& step) {
@@ -64,14 +65,14 @@ Tensor every_token_loss(const Model& model, std::span<const Example* const> batc
   const Tensor hidden = forest_hidden(model.decoder, input.forest, {});
   std::vector<double> values;
   for (const Example* example : batch) values.push_back(*example->label ? 1 : 0);
-  const Tensor label = at::tensor(values, at::kDouble);
+  const Tensor label = at::tensor(values, at::kDouble).to(hidden.device());
   const Tensor last = scalar_values(role_of(model), hidden, input.last_rows);
   const TokenRows tokens = token_rows(input);
   const Tensor all = scalar_values(role_of(model), hidden, tokens.row);
   const auto count = static_cast<double>(batch.size());
   return (1 - share) * label_loss(last, label, at::full_like(label, 1 / count)) +
-         share *
-             label_loss(all, label.index_select(0, tokens.completion), tokens.weight.to(at::kDouble) / count);
+         share * label_loss(all, label.index_select(0, tokens.completion.to(hidden.device())),
+                            tokens.weight.to(hidden.device()) / count);
 }
 
 std::vector<Example> examples_of(const std::string& name, const GoldenTensors& file,
@@ -91,7 +92,7 @@ class SupervisedGolden : public testing::TestWithParam<std::string> {};
 
 TEST_P(SupervisedGolden, FiveStepsEqualTorch) {
   const GoldenTensors file(golden("train/" + GetParam() + ".safetensors"));
-  Model model = load_model(golden("train/" + GetParam()), at::kDouble);
+  const Model model = on_device(load_model(golden("train/" + GetParam()), at::kDouble), test_device());
   set_trainable(model, true);
   AdamW optimizer(model.parameters(), {.weight_decay = number(file["weight_decay"])});
   const Schedule schedule{ScheduleKind::cosine, 2, 5, 0};
