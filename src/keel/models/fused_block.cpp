@@ -266,7 +266,7 @@ variable_list backward_as(const Place& place, const variable_list& s, const std:
   const Tensor dlast = passes.picked(dy);
   Tensor dsum = dlast.clone();
   const auto back = [&](const Tensor& d, const Tensor& x, Weight weight, Weight bias) {
-    grads[weight] = passed_on(masters[weight], at::mm(d.t(), x));
+    grads[weight] = passed_on(masters[weight], d, x);
     if (w[bias].defined()) grads[bias] = passed_on(masters[bias], d.sum(0, false, at::kFloat));
     return at::mm(d, w[weight]);
   };

@@ -1,6 +1,9 @@
 #include "keel/tensors/gradient.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/mm.h>
+
+#include "keel/tensors/weight_gradient.h"
 
 namespace keel {
 
@@ -23,6 +26,13 @@ Tensor passed_on(const Tensor& parameter, const Tensor& gradient) {
     own.add_(gradient);
   else
     own = gradient.to(parameter.scalar_type());
+  return {};
+}
+
+Tensor passed_on(const Tensor& parameter, const Tensor& dy, const Tensor& x) {
+  if (!owns_gradient(parameter)) return at::mm(dy.t(), x).to(parameter.scalar_type());
+  at::NoGradGuard no_grad;
+  add_weight_gradient(own_gradient(parameter), dy, x);
   return {};
 }
 

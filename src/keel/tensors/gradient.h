@@ -19,4 +19,7 @@ Tensor& own_gradient(const Tensor& parameter);
 /// because it was added to the parameter's own, or the gradient in the parameter's format.
 Tensor passed_on(const Tensor& parameter, const Tensor& gradient);
 
+/// The same for the gradient dyᵀ x of a linear layer's weight (tensors/weight_gradient).
+Tensor passed_on(const Tensor& parameter, const Tensor& dy, const Tensor& x);
+
 }  // namespace keel

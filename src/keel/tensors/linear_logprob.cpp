@@ -13,6 +13,7 @@
 #include "keel/tensors/checks.h"
 #include "keel/tensors/gradient.h"
 #include "keel/tensors/linear_logprob_blocks.h"
+#include "keel/tensors/weight_gradient.h"
 
 namespace keel {
 namespace {
@@ -118,21 +119,7 @@ struct HeadGradients {
     const Tensor dlogits = buffer.narrow(0, 0, rows + lacking<T>(rows));
     dlogits.narrow(0, rows, lacking<T>(rows)).zero_();
     dhidden.narrow(0, begin, rows).copy_(at::mm(dlogits, weight).narrow(0, 0, rows));
-    const Tensor x = hidden.narrow(0, begin, dlogits.size(0));
-    if (dlogits.scalar_type() == at::kFloat)
-      dweight.addmm_(dlogits.t(), x);
-    else
-      add_slabs(dlogits, x);
-  }
-  // A bfloat16 product of all of the weight's rows would be half its size, and leave the cache before it is
-  // added.
-  void add_slabs(const Tensor& dlogits, const Tensor& x) {
-    constexpr int64_t kSlab = 1 << 20;  // elements
-    const int64_t vocabulary = dweight.size(0), slab = std::max<int64_t>(64, kSlab / dweight.size(1));
-    for (int64_t v = 0; v < vocabulary; v += slab) {
-      const int64_t count = std::min(slab, vocabulary - v);
-      dweight.narrow(0, v, count) += at::mm(dlogits.narrow(1, v, count).t(), x);
-    }
+    add_weight_gradient(dweight, dlogits, hidden.narrow(0, begin, dlogits.size(0)));
   }
   // For backward to return.
   variable_list results() const { return {dhidden, own ? Tensor() : dweight}; }

@@ -139,6 +139,24 @@ TEST(RowKernels, EveryLevelAgreesWithTheBest) {
   }
 }
 
+// Panels of a matrix with an odd number of rows, all or some of their columns.
+TEST(RowKernels, PairProductsOfEveryLevelAgree) {
+  const int64_t rows = 301, words = (rows + 1) / 2;
+  const auto x = values<uint16_t>(rows * kPairPanel, 1), y = values<uint16_t>(rows * kPairPanel, 2);
+  for (const int64_t columns : {kPairPanel, int64_t{37}}) {
+    std::vector<Outputs> results;
+    for (const RowKernels* level : row_kernel_levels()) {
+      std::vector<uint32_t> a(static_cast<size_t>(words * kPairPanel), 7U), b = a;
+      level->pack_pairs({x.data(), kPairPanel, rows, columns, a.data()});
+      level->pack_pairs({y.data(), kPairPanel, rows, kPairPanel, b.data()});
+      auto sums = values<float>(kPairPanel * kPairPanel, 3);
+      level->pair_product({a.data(), b.data(), words, columns, sums.data(), kPairPanel});
+      results.emplace_back().add(sums);
+      expect_close(results.back(), results.front(), 2e-5, level->level);
+    }
+  }
+}
+
 TEST(RowKernels, MaskedWeightsAreZero) {
   for (const RowKernels* level : row_kernel_levels()) {
     std::vector<float> scores(kBlock * kBlock, -100.0F), out(kBlock), highest(kBlock), sum(kBlock);
