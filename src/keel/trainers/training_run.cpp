@@ -3,6 +3,7 @@
 #include <ATen/Version.h>
 #include <torch/csrc/api/include/torch/version.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "keel/base/error.h"
@@ -150,9 +151,12 @@ void TrainingRun::write(const fs::path& folder) {
   }
 }
 
-Json TrainingRun::timing(double seconds, int64_t tokens) const {
+Json TrainingRun::timing(double seconds, int64_t tokens) {
+  const double reached = (products_counted() - products_before_) / seconds;
+  matrix_rate_ = std::max(matrix_rate_, reached);  // where other work disturbed its measuring
+  progress_->compare_with(matrix_rate_);
   Json row = {{"tokens_per_second", static_cast<double>(tokens) / seconds},
-              {"matrix_rate_share", (products_counted() - products_before_) / seconds / matrix_rate_}};
+              {"matrix_rate_share", reached / matrix_rate_}};
   for (const PhaseTimes::Phase& phase : times_.phases()) row[phase.name] = phase.seconds / seconds;
   row["peak_memory_gb"] = static_cast<double>(peak_resident_bytes()) / 1e9;
   if (planned_memory_ > 0) row["planned_memory_gb"] = static_cast<double>(planned_memory_) / 1e9;

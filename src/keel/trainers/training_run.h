@@ -73,7 +73,7 @@ class TrainingRun {
   void resume(int64_t step);
   void save(int64_t steps_done);
   void write(const std::filesystem::path& folder);
-  Json timing(double seconds, int64_t tokens) const;
+  Json timing(double seconds, int64_t tokens);
 
   std::string stage_;
   RunFolder folder_;
