@@ -267,7 +267,7 @@ variable_list backward_as(const Place& place, const variable_list& s, const std:
   Tensor dsum = dlast.clone();
   const auto back = [&](const Tensor& d, const Tensor& x, Weight weight, Weight bias) {
     grads[weight] = passed_on(masters[weight], d, x);
-    if (w[bias].defined()) grads[bias] = passed_on(masters[bias], d.sum(0, false, at::kFloat));
+    if (w[bias].defined()) grads[bias] = d.sum(0, false, at::kFloat);
     return at::mm(d, w[weight]);
   };
   const Tensor dinner = back(passes.drop(dlast.to(w[kDown].scalar_type()), 2), s[kInner], kDown, kDownBias);

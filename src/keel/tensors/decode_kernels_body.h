@@ -17,13 +17,6 @@ struct WordOf<uint16_t> {
 template <class T>
 constexpr int64_t kPair = sizeof(float) / sizeof(T);
 
-template <class Word>
-KEEL_KERNEL Word word_at(const Word* from) {
-  Word word;
-  __builtin_memcpy(&word, from, sizeof word);
-  return word;
-}
-
 // Which lines of memory a pass over a panel asks for, ahead of their use: weights come from memory, and a
 // pass that waits for them does nothing else. One pass alone: all, kAhead bytes on. Of two or more passes the
 // first two ask for half of the next panel each, and the others read what lies in the cache.
@@ -55,17 +48,9 @@ KEEL_KERNEL void product_rows(const Word* a, int64_t stride, const Word* panel, 
         else
           fetch<kFetch, 1>(line, panel_bytes);
       }
-#pragma GCC unroll 8
-      for (int r = 0; r < kRows; ++r) {
-        const Word word = word_at(a + r * stride + k);
-#pragma GCC unroll 8
-        for (int v = 0; v < kVectors; ++v) sums[r][v] = add_product(sums[r][v], word, columns[v]);
-      }
+      add_outer_product(sums, a + k, stride, columns);
     }
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r)
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) store(out + r * kPanel + strip + v * kLanes, sums[r][v]);
+    store_tile(out + strip, kPanel, sums);
   }
 }
 

@@ -17,22 +17,10 @@ Tensor& own_gradient(const Tensor& parameter) {
   return own;
 }
 
-Tensor passed_on(const Tensor& parameter, const Tensor& gradient) {
-  if (!gradient.defined()) return {};
-  if (!owns_gradient(parameter)) return gradient.to(parameter.scalar_type());
+Tensor passed_on(const Tensor& weight, const Tensor& dy, const Tensor& x) {
+  if (!owns_gradient(weight)) return at::mm(dy.t(), x).to(weight.scalar_type());
   at::NoGradGuard no_grad;
-  Tensor& own = parameter.mutable_grad();
-  if (own.defined())
-    own.add_(gradient);
-  else
-    own = gradient.to(parameter.scalar_type());
-  return {};
-}
-
-Tensor passed_on(const Tensor& parameter, const Tensor& dy, const Tensor& x) {
-  if (!owns_gradient(parameter)) return at::mm(dy.t(), x).to(parameter.scalar_type());
-  at::NoGradGuard no_grad;
-  add_weight_gradient(own_gradient(parameter), dy, x);
+  add_weight_gradient(own_gradient(weight), dy, x);
   return {};
 }
 

@@ -15,11 +15,8 @@ bool owns_gradient(const Tensor& parameter);
 /// Zeros where none stands yet. For parameters that own it.
 Tensor& own_gradient(const Tensor& parameter);
 
-/// What a node's backward returns for a parameter with this gradient, of its shape and any format: nothing,
-/// because it was added to the parameter's own, or the gradient in the parameter's format.
-Tensor passed_on(const Tensor& parameter, const Tensor& gradient);
-
-/// The same for the gradient dyᵀ x of a linear layer's weight (tensors/weight_gradient).
-Tensor passed_on(const Tensor& parameter, const Tensor& dy, const Tensor& x);
+/// What a node's backward returns for a linear layer's weight, whose gradient is dyᵀ x: nothing, because it
+/// was added to the weight's own (tensors/weight_gradient), or the gradient in the weight's format.
+Tensor passed_on(const Tensor& weight, const Tensor& dy, const Tensor& x);
 
 }  // namespace keel

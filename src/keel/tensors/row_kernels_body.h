@@ -351,17 +351,9 @@ KEEL_KERNEL void pair_rows(const uint32_t* a, const uint32_t* b, int64_t words, 
       Words columns[kVectors];
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) columns[v] = load(b + k * kPairPanel + strip + v * kLanes);
-#pragma GCC unroll 8
-      for (int r = 0; r < kRows; ++r) {
-        const uint32_t word = a[k * kPairPanel + r];
-#pragma GCC unroll 8
-        for (int v = 0; v < kVectors; ++v) sums[r][v] = add_product(sums[r][v], word, columns[v]);
-      }
+      add_outer_product(sums, a + k * kPairPanel, 1, columns);
     }
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r)
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) store(c + r * stride + strip + v * kLanes, sums[r][v]);
+    store_tile(c + strip, stride, sums);
   }
 }
 
