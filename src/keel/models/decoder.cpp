@@ -191,48 +191,23 @@ Tensor Decoder::embed(const Tensor& tokens, const Tensor& positions) const {
   return learned_positions_.defined() ? x + rows_of(learned_positions_, positions) : x;
 }
 
-namespace {
-
-// A tree of padding, so that numbers of rows come again (rows_lacking); some of it is needed where the number
-// of needed rows is to come again, too.
-struct RoundForest {
-  Forest forest;
-  Tensor needed;
-};
-
-RoundForest rounded(const Forest& forest, const PassOptions& options) {
-  const int64_t size = forest.size();
-  const Tensor needed = options.needed.defined() && options.needed.numel() < size ? options.needed : Tensor();
-  const int64_t more_needed = needed.defined() ? rows_lacking(needed.numel(), options.precision) : 0;
-  const int64_t rows = more_needed + rows_lacking(size + more_needed, options.precision);
-  const auto padding = [&](int64_t count) {
-    return at::arange(size, size + count, forest.positions.options());
-  };
-  return {with_padding(forest, rows), needed.defined() ? at::cat({needed, padding(more_needed)}) : needed};
-}
-
-}  // namespace
-
-Tensor Decoder::forward_fused(const Forest& given, const PassOptions& options) const {
-  const auto [forest, needed] = rounded(given, options);
+Tensor Decoder::forward_fused(const Forest& forest, const PassOptions& options) const {
+  const bool some = options.needed.defined() && options.needed.numel() < forest.size();
   BlockPass shared{.config = config_,
                    .segments = forest.segments,
                    .positions = forest.positions.contiguous(),
                    .cos = cos_,
                    .sin = sin_,
                    .precision = options.precision,
-                   .needed = needed,
+                   .needed = some ? options.needed : Tensor(),
                    .recompute = options.recompute};
-  if (options.dropout != nullptr && options.dropout->rate > 0) {
-    shared.dropout = *options.dropout;
-    shared.dropout->documents.resize(static_cast<size_t>(forest.size()));
-  }
+  if (options.dropout != nullptr && options.dropout->rate > 0) shared.dropout = *options.dropout;
   const auto pass = std::make_shared<const BlockPass>(std::move(shared));
   Tensor x = embed(forest.tokens, forest.positions);
   if (pass->dropout) x = apply_dropout(x, *pass->dropout, pass->positions, 0);
   for (size_t layer = 0; layer < blocks_.size(); ++layer)
     x = fused_block(pass, static_cast<int64_t>(layer), blocks_[layer], x);
-  return normalize(x.narrow(0, 0, given.size()), norm_);
+  return normalize(x, norm_);
 }
 
 ForestAttend::ForestAttend(std::vector<Segment> segments, int64_t head_size, Precision precision)

@@ -1,9 +1,7 @@
 #include "keel/models/fused_block.h"
 
-#include <ATen/ops/addmm.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/gelu_backward.h>
-#include <ATen/ops/mm.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/silu.h>
 #include <ATen/ops/silu_backward.h>
@@ -15,6 +13,7 @@
 #include "keel/tensors/elementwise.h"
 #include "keel/tensors/forest_attention_blocks.h"
 #include "keel/tensors/gradient.h"
+#include "keel/tensors/panels.h"
 
 namespace keel {
 namespace {
@@ -67,11 +66,6 @@ enum Saved {
   kInner,
   kSaved
 };
-
-// y = x Wᵀ + b in the format of x.
-Tensor project(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  return bias.defined() ? at::addmm(bias.to(x.scalar_type()), x, weight.t()) : at::mm(x, weight.t());
-}
 
 Tensor activate(const Tensor& x, Activation activation) {
   if (activation == Activation::silu) return at::silu(x);
@@ -229,11 +223,10 @@ at::ScalarType format_of(const BlockPass& pass) {
   return pass.precision == Precision::bfloat16 ? at::kBFloat16 : at::kFloat;
 }
 
-// The weight in the products' format; biases and norms stay as they are.
-std::vector<Tensor> in_format(const variable_list& weights, at::ScalarType type) {
+// What stands for a bias that is not there becomes one that is not defined.
+std::vector<Tensor> some_of(const variable_list& weights) {
   std::vector<Tensor> result;
   for (const Tensor& weight : weights) result.push_back(weight.numel() == 0 ? Tensor() : weight);
-  for (const Weight w : {kQkv, kOut, kUp, kDown}) result[w] = weights[w].to(type);
   return result;
 }
 
@@ -241,36 +234,36 @@ template <class T>
 Tensor forward_as(const Place& place, const Tensor& x, const std::vector<Tensor>& w, variable_list& saved) {
   const Passes<T> passes(place);
   const auto first = passes.norm(x, {}, w[kNorm1], w[kNorm1Bias]);
-  Tensor qkv = project(first.out, w[kQkv], w[kQkvBias]);
+  Tensor qkv = linear_product(first.out, w[kQkv], w[kQkvBias]);
   passes.rotate(qkv, false);
   const auto [attended, lse] = passes.attend(qkv);
   const Tensor seen = passes.picked(attended);
-  const Tensor added = passes.drop(project(seen, w[kOut], w[kOutBias]), 1);
+  const Tensor added = passes.drop(linear_product(seen, w[kOut], w[kOutBias]), 1);
   const auto second = passes.norm(passes.picked(x), added, w[kNorm2], w[kNorm2Bias]);
-  const Tensor up = project(second.out, w[kUp], w[kUpBias]), inner = passes.inner(up);
+  const Tensor up = linear_product(second.out, w[kUp], w[kUpBias]), inner = passes.inner(up);
   saved = {x,          first.out,  first.inverse,  first.mean,  qkv, attended, lse,
            second.sum, second.out, second.inverse, second.mean, up,  inner};
-  const Tensor last = passes.drop(project(inner, w[kDown], w[kDownBias]), 2).contiguous();
+  const Tensor last = passes.drop(linear_product(inner, w[kDown], w[kDownBias]), 2).contiguous();
   Tensor y = at::empty_like(second.sum);
   add_rows<T>(y.numel(), second.sum.template const_data_ptr<float>(), last.const_data_ptr<T>(),
               y.data_ptr<float>());
   return passes.spread(y);
 }
 
-// s: what was saved; w: the weights in the products' format; masters: as they are given.
+// s: what was saved.
 template <class T>
 variable_list backward_as(const Place& place, const variable_list& s, const std::vector<Tensor>& w,
-                          const variable_list& masters, const Tensor& dy) {
+                          const Tensor& dy) {
   const Passes<T> passes(place);
   variable_list grads(kWeights);
   const Tensor dlast = passes.picked(dy);
   Tensor dsum = dlast.clone();
   const auto back = [&](const Tensor& d, const Tensor& x, Weight weight, Weight bias) {
-    grads[weight] = passed_on(masters[weight], d, x);
+    grads[weight] = passed_on(w[weight], d, x);
     if (w[bias].defined()) grads[bias] = d.sum(0, false, at::kFloat);
-    return at::mm(d, w[weight]);
+    return linear_product_back(d, w[weight]);
   };
-  const Tensor dinner = back(passes.drop(dlast.to(w[kDown].scalar_type()), 2), s[kInner], kDown, kDownBias);
+  const Tensor dinner = back(passes.drop(dlast.to(s[kInner].scalar_type()), 2), s[kInner], kDown, kDownBias);
   const Tensor dnormed2 = back(passes.inner_back(s[kUpOut], dinner), s[kNormed2], kUp, kUpBias);
   const Tensor dattention = passes.norm_back(s[kSum2], s[kInverse2], s[kMean2], w[kNorm2], w[kNorm2Bias],
                                              dnormed2, dsum, true, grads[kNorm2], grads[kNorm2Bias]);
@@ -297,7 +290,7 @@ struct FusedBlock : Function<FusedBlock> {
                                    norm2, norm2_bias, up,  up_bias,  down, down_bias};
     at::NoGradGuard no_grad;
     variable_list saved;
-    const Tensor y = compute(place, x, in_format(weights, format_of(*place.pass)), saved);
+    const Tensor y = compute(place, x, some_of(weights), saved);
     if (place.pass->recompute) saved = {x};
     saved.insert(saved.end(), weights.begin(), weights.end());
     context->save_for_backward(saved);
@@ -309,17 +302,15 @@ struct FusedBlock : Function<FusedBlock> {
     variable_list saved = context->get_saved_variables();
     const Place& place =
         c10::static_intrusive_pointer_cast<PlaceHolder>(context->saved_data["place"].toCapsule())->place;
-    const variable_list masters(saved.end() - kWeights, saved.end());
-    // Once more: kept since the forward pass, all blocks' would be half the size of the model.
-    const std::vector<Tensor> w = in_format(masters, format_of(*place.pass));
+    const std::vector<Tensor> w = some_of({saved.end() - kWeights, saved.end()});
     if (place.pass->recompute) {
       const Tensor x = saved.front();
       compute(place, x, w, saved);
     }
     const Tensor dy = grads[0].contiguous();
     variable_list result = format_of(*place.pass) == at::kFloat
-                               ? backward_as<float>(place, saved, w, masters, dy)
-                               : backward_as<c10::BFloat16>(place, saved, w, masters, dy);
+                               ? backward_as<float>(place, saved, w, dy)
+                               : backward_as<c10::BFloat16>(place, saved, w, dy);
     result.emplace_back();  // of the place
     return result;
   }

@@ -67,7 +67,7 @@ struct Packed {
           panel[j] = from + rows[output] * width;
           if (has_bias) *bias.at(p * kPanel + j) = floats(biases)[rows[output]];
         }
-        kernels(PackPanel<T>{panel, width, weights.at(p * inner * kPanel)});
+        kernels(PackRows<T, float>{panel, width, inner / kWord<T>, weights.at(p * inner * kPanel)});
       }
     });
   }
@@ -234,8 +234,12 @@ class CpuEngine : public Engine {
     share(member, w.panels * row_blocks, [&](int64_t item) {
       const int64_t panel = item / row_blocks, first = item % row_blocks * kRowBlock;
       const int64_t taken = std::min(kRowBlock, rows - first);
-      kernels_(PanelProduct<T>{a + first * stride, taken, stride, w.weights.at(panel * w.inner * kPanel),
-                               w.inner, tile});
+      kernels_(PanelProduct<T>{.a = a + first * stride,
+                               .row_stride = stride,
+                               .rows = taken,
+                               .words = w.inner / kWord<T>,
+                               .panel = w.weights.at(panel * w.inner * kPanel),
+                               .sums = tile});
       for (int64_t r = 0; r < taken; ++r) finish(first + r, panel, tile + r * kPanel);
     });
     team_.barrier();

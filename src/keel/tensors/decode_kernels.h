@@ -10,9 +10,10 @@
 #include <cstdint>
 #include <vector>
 
+#include "keel/tensors/panel_product.h"
+
 namespace keel {
 
-constexpr int64_t kPanel = 64;          // outputs of one packed panel of weights
 constexpr int64_t kPagePositions = 16;  // positions of one page of the cache
 constexpr int64_t kDrawBlock = 64;      // logits whose weights are summed before a draw walks over them
 
@@ -21,24 +22,6 @@ constexpr int64_t kPadding = 16;
 constexpr int64_t padded(int64_t elements) {
   return (elements + kPadding - 1) / kPadding * kPadding;
 }
-
-/// out (rows, kPanel) = a (rows, inner) times one panel. T is float or uint16_t (bfloat16).
-template <class T>
-struct PanelProduct {
-  const T* a = nullptr;
-  int64_t rows = 0, a_stride = 0;
-  const T* panel = nullptr;  // [inner / pair][kPanel][pair], pair: 1 for float, 2 for bfloat16
-  int64_t inner = 0;         // a multiple of kPadding
-  float* out = nullptr;
-};
-
-/// kPanel rows of a weight become one panel of padded(inner) · kPanel elements.
-template <class T>
-struct PackPanel {
-  const float* const* rows = nullptr;  // each of `inner` float32; null: zeros
-  int64_t inner = 0;
-  T* panel = nullptr;
-};
 
 /// One query's heads that share a key head, against the first `positions` positions of a sequence.
 template <class T>
@@ -93,10 +76,8 @@ struct Draw {
 
 struct DecodeKernels {
   const char* level;
-  void (*product_float)(const PanelProduct<float>&);
-  void (*product_bfloat16)(const PanelProduct<uint16_t>&);
-  void (*pack_float)(const PackPanel<float>&);
-  void (*pack_bfloat16)(const PackPanel<uint16_t>&);
+  PanelKernels<float> float_panels;
+  PanelKernels<uint16_t> bfloat16_panels;
   void (*attend_float)(const PagedAttention<float>&);
   void (*attend_bfloat16)(const PagedAttention<uint16_t>&);
   void (*norm_float)(const RowNorm<float>&);
@@ -105,10 +86,10 @@ struct DecodeKernels {
   void (*gate_bfloat16)(const GateRow<uint16_t>&);
   Draw (*draw)(const DrawRow&);
 
-  void operator()(const PanelProduct<float>& work) const { product_float(work); }
-  void operator()(const PanelProduct<uint16_t>& work) const { product_bfloat16(work); }
-  void operator()(const PackPanel<float>& work) const { pack_float(work); }
-  void operator()(const PackPanel<uint16_t>& work) const { pack_bfloat16(work); }
+  void operator()(const PanelProduct<float>& work) const { float_panels.product(work); }
+  void operator()(const PanelProduct<uint16_t>& work) const { bfloat16_panels.product(work); }
+  void operator()(const PackRows<float, float>& work) const { float_panels.pack(work); }
+  void operator()(const PackRows<uint16_t, float>& work) const { bfloat16_panels.pack(work); }
   void operator()(const PagedAttention<float>& work) const { attend_float(work); }
   void operator()(const PagedAttention<uint16_t>& work) const { attend_bfloat16(work); }
   void operator()(const RowNorm<float>& work) const { norm_float(work); }
@@ -124,13 +105,11 @@ std::vector<const DecodeKernels*> decode_kernel_levels();
 /// its value: [kPagePositions / pair][head][pair].
 template <class T>
 constexpr int64_t key_place(int64_t slot, int64_t c) {
-  constexpr int64_t kPair = sizeof(float) / sizeof(T);
-  return (c / kPair * kPagePositions + slot) * kPair + c % kPair;
+  return (c / kWord<T> * kPagePositions + slot) * kWord<T> + c % kWord<T>;
 }
 template <class T>
 constexpr int64_t value_place(int64_t slot, int64_t c, int64_t head) {
-  constexpr int64_t kPair = sizeof(float) / sizeof(T);
-  return (slot / kPair * head + c) * kPair + slot % kPair;
+  return (slot / kWord<T> * head + c) * kWord<T> + slot % kWord<T>;
 }
 
 }  // namespace keel

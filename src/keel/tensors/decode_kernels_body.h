@@ -3,126 +3,6 @@
 namespace keel::KEEL_LEVEL {
 namespace {
 
-// A word is what one step of a product reads of a row: a float, or a pair of bfloat16.
-template <class T>
-struct WordOf;
-template <>
-struct WordOf<float> {
-  using Word = float;
-};
-template <>
-struct WordOf<uint16_t> {
-  using Word = uint32_t;
-};
-template <class T>
-constexpr int64_t kPair = sizeof(float) / sizeof(T);
-
-// Which lines of memory a pass over a panel asks for, ahead of their use: weights come from memory, and a
-// pass that waits for them does nothing else. One pass alone: all, kAhead bytes on. Of two or more passes the
-// first two ask for half of the next panel each, and the others read what lies in the cache.
-enum class Fetch { all, first_half, second_half, none };
-constexpr int64_t kAhead = 4096;
-
-template <Fetch kFetch, int64_t kVector>
-KEEL_KERNEL void fetch(const char* from, int64_t panel_bytes) {
-  if (kFetch == Fetch::all) __builtin_prefetch(from + kAhead);
-  if (kFetch == (kVector % 2 == 0 ? Fetch::first_half : Fetch::second_half))
-    __builtin_prefetch(from + panel_bytes, 0, 2);
-}
-
-// One order of summation whatever the number of rows: a single chain over the words of a row.
-template <int kRows, Fetch kFetch, class Word>
-KEEL_KERNEL void product_rows(const Word* a, int64_t stride, const Word* panel, int64_t words, float* out) {
-  const int64_t panel_bytes = words * kPanel * static_cast<int64_t>(sizeof(Word));
-  for (int strip = 0; strip < kPanel; strip += kVectors * kLanes) {
-    Vector sums[kRows][kVectors] = {};
-    for (int64_t k = 0; k < words; ++k) {
-      const Word* from = panel + k * kPanel + strip;
-      decltype(load(from)) columns[kVectors];
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) {
-        columns[v] = load(from + v * kLanes);
-        const auto* line = reinterpret_cast<const char*>(from + v * kLanes);
-        if (v % 2 == 0)
-          fetch<kFetch, 0>(line, panel_bytes);
-        else
-          fetch<kFetch, 1>(line, panel_bytes);
-      }
-      add_outer_product(sums, a + k, stride, columns);
-    }
-    store_tile(out + strip, kPanel, sums);
-  }
-}
-
-constexpr int kMostRows = 6;  // whose sums are held in registers
-
-// Rows in passes over the panel of equal size, or nearly.
-template <class T>
-void product(const PanelProduct<T>& p) {
-  using Word = typename WordOf<T>::Word;
-  const auto* a = reinterpret_cast<const Word*>(p.a);
-  const auto* panel = reinterpret_cast<const Word*>(p.panel);
-  const int64_t stride = p.a_stride / kPair<T>, words = p.inner / kPair<T>;
-  const int64_t passes = (p.rows + kMostRows - 1) / kMostRows;
-  for (int64_t pass = 0; pass < passes; ++pass) {
-    const int64_t row = p.rows * pass / passes, taken = p.rows * (pass + 1) / passes - row;
-    const auto take = [&]<int kRows>() KEEL_INLINED {
-      const Word* from = a + row * stride;
-      float* to = p.out + row * kPanel;
-      if (passes == 1)
-        product_rows<kRows, Fetch::all>(from, stride, panel, words, to);
-      else if (pass == 0)
-        product_rows<kRows, Fetch::first_half>(from, stride, panel, words, to);
-      else if (pass == 1)
-        product_rows<kRows, Fetch::second_half>(from, stride, panel, words, to);
-      else
-        product_rows<kRows, Fetch::none>(from, stride, panel, words, to);
-    };
-    switch (taken) {
-      case 1:
-        take.template operator()<1>();
-        break;
-      case 2:
-        take.template operator()<2>();
-        break;
-      case 3:
-        take.template operator()<3>();
-        break;
-      case 4:
-        take.template operator()<4>();
-        break;
-      case 5:
-        take.template operator()<5>();
-        break;
-      default:
-        take.template operator()<kMostRows>();
-    }
-  }
-}
-
-// Neighbouring elements of a row, in T, are the words of its column.
-template <class T>
-void pack_panel(const PackPanel<T>& p) {
-  using Word = typename WordOf<T>::Word;
-  constexpr int64_t kElements = kLanes * kPair<T>;  // of one vector of words
-  auto* panel = reinterpret_cast<Word*>(p.panel);
-  const int64_t words = padded(p.inner) / kPair<T>;
-  for (int64_t k = 0; k < words; k += kLanes)
-    for (int64_t j = 0; j < kPanel; ++j) {
-      T elements[kElements] = {};
-      if (p.rows[j] != nullptr)
-        for (int64_t i = 0; i < kElements; i += kLanes) {
-          const int64_t at = k * kPair<T> + i, left = p.inner - at;
-          if (left >= kLanes)
-            store(elements + i, load(p.rows[j] + at));
-          else if (left > 0)
-            store(elements + i, load(p.rows[j] + at, First{left}));
-        }
-      for (int64_t i = 0; i < kLanes && k + i < words; ++i)
-        __builtin_memcpy(panel + (k + i) * kPanel + j, elements + i * kPair<T>, sizeof(Word));
-    }
-}
-
 template <class T>
 KEEL_KERNEL void fetch_page(const PagedAttention<T>& p, const T* cache, int64_t page) {
   const auto* from = reinterpret_cast<const char*>(cache + p.pages[page] * p.page_stride);
@@ -135,8 +15,8 @@ template <class T>
 KEEL_KERNEL float score_pages(const PagedAttention<T>& p) {
   using Word = typename WordOf<T>::Word;
   constexpr int kParts = kPagePositions / kLanes, kChains = 4;
-  const auto* query = reinterpret_cast<const Word*>(p.query);
-  const int64_t words = p.head / kPair<T>, pages = (p.positions + kPagePositions - 1) / kPagePositions;
+  const T* query = p.query;
+  const int64_t words = p.head / kWord<T>, pages = (p.positions + kPagePositions - 1) / kPagePositions;
   Vector peaks = all(kNever);
   for (int64_t page = 0; page < pages; ++page) {
     const auto* keys = reinterpret_cast<const Word*>(p.keys + p.pages[page] * p.page_stride);
@@ -149,7 +29,7 @@ KEEL_KERNEL float score_pages(const PagedAttention<T>& p) {
       for (int64_t k = 0; k < words; k += kChains)
 #pragma GCC unroll 4
         for (int c = 0; c < kChains; ++c)
-          sums[c] = add_product(sums[c], word_at(query + k + c),
+          sums[c] = add_product(sums[c], word_at(query + (k + c) * kWord<T>),
                                 load(keys + (k + c) * kPagePositions + part * kLanes));
       const int64_t first = page * kPagePositions + part * kLanes;
       const Vector sum = cut((sums[0] + sums[1]) + (sums[2] + sums[3]), first, p.positions, kNever);
@@ -164,8 +44,7 @@ KEEL_KERNEL float score_pages(const PagedAttention<T>& p) {
 template <int kCount, int kChains, class T>
 KEEL_KERNEL void value_strip(const PagedAttention<T>& p, int64_t column, float inverse, T* out) {
   using Word = typename WordOf<T>::Word;
-  constexpr int64_t kWordsOfPage = kPagePositions / kPair<T>;
-  const auto* weights = reinterpret_cast<const Word*>(p.weights);
+  constexpr int64_t kWordsOfPage = kPagePositions / kWord<T>;
   const int64_t pages = (p.positions + kPagePositions - 1) / kPagePositions;
   Vector sums[kChains][kCount] = {};
   for (int64_t page = 0; page < pages; ++page) {
@@ -173,7 +52,7 @@ KEEL_KERNEL void value_strip(const PagedAttention<T>& p, int64_t column, float i
     for (int64_t k = 0; k < kWordsOfPage; k += kChains)
 #pragma GCC unroll 8
       for (int chain = 0; chain < kChains; ++chain) {
-        const Word weight = word_at(weights + page * kWordsOfPage + k + chain);
+        const Word weight = word_at(p.weights + page * kPagePositions + (k + chain) * kWord<T>);
         const Word* row = values + (k + chain) * p.head + column;
 #pragma GCC unroll 8
         for (int v = 0; v < kCount; ++v)
@@ -307,9 +186,10 @@ Draw draw(const DrawRow& d) {
 }  // namespace
 
 extern const DecodeKernels decode_kernels;
-const DecodeKernels decode_kernels = {KEEL_LEVEL_NAME,   product<float>,       product<uint16_t>,
-                                      pack_panel<float>, pack_panel<uint16_t>, attend<float>,
-                                      attend<uint16_t>,  norm<float>,          norm<uint16_t>,
-                                      gate<float>,       gate<uint16_t>,       draw};
+const DecodeKernels decode_kernels = {KEEL_LEVEL_NAME,         kPanelKernels<float>,
+                                      kPanelKernels<uint16_t>, attend<float>,
+                                      attend<uint16_t>,        norm<float>,
+                                      norm<uint16_t>,          gate<float>,
+                                      gate<uint16_t>,          draw};
 
 }  // namespace keel::KEEL_LEVEL

@@ -28,16 +28,6 @@ Forest ForestBuilder::build() const {
   return {at::tensor(tokens_, at::kLong), at::tensor(positions_, at::kLong), segments_};
 }
 
-Forest with_padding(const Forest& forest, int64_t rows) {
-  if (rows == 0) return forest;
-  Forest padded = forest;
-  const Tensor zeros = at::zeros({rows}, forest.tokens.options());
-  padded.tokens = at::cat({forest.tokens, zeros});
-  padded.positions = at::cat({forest.positions, zeros});
-  padded.segments.push_back({forest.size(), forest.size() + rows, -1});
-  return padded;
-}
-
 Tensor distinct_rows(const std::vector<Tensor>& lists) {
   std::vector<int64_t> rows;
   for (const Tensor& list : lists) {

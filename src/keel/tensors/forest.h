@@ -41,8 +41,4 @@ class ForestBuilder {
 /// The distinct members of some lists of rows (each int64), in order.
 Tensor distinct_rows(const std::vector<Tensor>& lists);
 
-/// The forest with `rows` rows more behind it: a tree of its own, token 0 at position 0, that no other row
-/// sees.
-Forest with_padding(const Forest& forest, int64_t rows);
-
 }  // namespace keel

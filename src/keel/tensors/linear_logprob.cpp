@@ -1,15 +1,12 @@
 #include "keel/tensors/linear_logprob.h"
 
-#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/log_softmax.h>
-#include <ATen/ops/mm.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
 #include <stdexcept>
 
 #include "keel/base/products.h"
-#include "keel/tensors/block_product.h"
 #include "keel/tensors/checks.h"
 #include "keel/tensors/gradient.h"
 #include "keel/tensors/linear_logprob_blocks.h"
@@ -94,47 +91,40 @@ struct LinearLogProb : Function<LinearLogProb> {
   }
 };
 
-template <class T>
-int64_t lacking(int64_t rows) {
-  return rows_lacking(rows, kPair<T> == 2 ? Precision::bfloat16 : Precision::float32);
-}
-
 // The gradient with respect to hidden and weight of some chunks, summed. A weight that owns its gradient gets
 // it there.
 template <class T>
 struct HeadGradients {
-  Tensor hidden, weight;    // as the inputs, in T; behind the last row what it lacks
+  Tensor hidden;            // of T
+  Panels<T> weight;         // for dlogits · W
   Tensor dhidden, dweight;  // float32
   bool own;
 
-  HeadGradients(const Tensor& h, const Tensor& w, const Tensor& master)
-      : hidden(at::constant_pad_nd(h, {0, 0, 0, lacking<T>(h.size(0))})),
-        weight(w),
+  HeadGradients(const Tensor& h, const Tensor& w)
+      : hidden(h),
+        weight(Panels<T>::of_columns(w.contiguous())),
         dhidden(at::empty(h.sizes(), h.options().dtype(at::kFloat))),
-        own(owns_gradient(master)) {
-    dweight = own ? own_gradient(master) : at::zeros(w.sizes(), w.options().dtype(at::kFloat));
+        own(owns_gradient(w)) {
+    dweight = own ? own_gradient(w) : at::zeros(w.sizes(), w.options().dtype(at::kFloat));
   }
-  // dlogits: of `rows` rows from `begin` on, and room for what they lack.
-  void add(int64_t begin, int64_t rows, const Tensor& buffer) {
-    const Tensor dlogits = buffer.narrow(0, 0, rows + lacking<T>(rows));
-    dlogits.narrow(0, rows, lacking<T>(rows)).zero_();
-    dhidden.narrow(0, begin, rows).copy_(at::mm(dlogits, weight).narrow(0, 0, rows));
-    add_weight_gradient(dweight, dlogits, hidden.narrow(0, begin, dlogits.size(0)));
+  // dlogits: of rows from `begin` on.
+  void add(int64_t begin, const Tensor& dlogits) {
+    const int64_t rows = dlogits.size(0);
+    dhidden.narrow(0, begin, rows).copy_(weight.multiply(dlogits));
+    add_weight_gradient(dweight, dlogits, hidden.narrow(0, begin, rows));
   }
   // For backward to return.
   variable_list results() const { return {dhidden, own ? Tensor() : dweight}; }
 };
 
-// Calls work(first row, its rows, dlogits of T) chunk by chunk; dlogits is one buffer, and no chunk but the
-// last lacks rows.
-template <class T, class Work>
+// Calls work(first row, dlogits of some rows) chunk by chunk; all dlogits are one buffer.
+template <class Work>
 void for_each_chunk(int64_t scored, int64_t vocabulary, int64_t chunk_elements, const Tensor& like,
                     const Work& work) {
-  int64_t chunk = std::min(scored, rows_in_chunk(vocabulary, chunk_elements));
-  chunk += lacking<T>(chunk);
+  const int64_t chunk = std::min(scored, rows_in_chunk(vocabulary, chunk_elements));
   const Tensor dlogits = at::empty({chunk, vocabulary}, like.options());
   for (int64_t begin = 0; begin < scored; begin += chunk)
-    work(begin, std::min(chunk, scored - begin), dlogits);
+    work(begin, dlogits.narrow(0, 0, std::min(chunk, scored - begin)));
 }
 
 struct BlockLogProb : Function<BlockLogProb> {
@@ -142,11 +132,10 @@ struct BlockLogProb : Function<BlockLogProb> {
   static variable_list forward_as(AutogradContext* context, const Tensor& hidden, const Tensor& weight,
                                   const Tensor& tokens, const LogProbOptions& options) {
     const auto type = c10::CppTypeToScalarType<T>::value;
-    const Tensor h = hidden.to(type).contiguous(), w = weight.to(type).contiguous(),
-                 ids = tokens.contiguous();
+    const Tensor h = hidden.to(type).contiguous(), w = weight.contiguous(), ids = tokens.contiguous();
     const int64_t scored = h.size(0), vocabulary = w.size(0), width = h.size(1);
     Tensor logp = at::empty({scored}, at::kFloat), entropy = at::empty_like(logp), lse = at::empty_like(logp);
-    const LogProbBlocks<T> blocks(w.const_data_ptr<T>(), vocabulary, width, options.temperature);
+    const LogProbBlocks<T> blocks(w, options.temperature);
     const auto at_row = [](const Tensor& t, int64_t row) { return t.data_ptr<float>() + row; };
     context->save_for_backward({hidden, weight, tokens, entropy, lse});
     if (!options.known_dlogp.defined()) {
@@ -155,15 +144,13 @@ struct BlockLogProb : Function<BlockLogProb> {
       return {logp, entropy};
     }
     const Tensor dlogp = options.known_dlogp.to(at::kFloat).contiguous();
-    HeadGradients<T> gradients(h, w, weight);
-    for_each_chunk<T>(scored, vocabulary, options.chunk_elements, h,
-                      [&](int64_t begin, int64_t rows, const Tensor& dlogits) {
-                        blocks.forward_backward(
-                            h.const_data_ptr<T>() + begin * width, ids.const_data_ptr<int64_t>() + begin,
-                            rows, at_row(dlogp, begin), at_row(logp, begin), at_row(entropy, begin),
-                            at_row(lse, begin), dlogits.data_ptr<T>());
-                        gradients.add(begin, rows, dlogits);
-                      });
+    HeadGradients<T> gradients(h, weight);
+    for_each_chunk(scored, vocabulary, options.chunk_elements, h, [&](int64_t begin, const Tensor& dlogits) {
+      blocks.forward_backward(h.const_data_ptr<T>() + begin * width, ids.const_data_ptr<int64_t>() + begin,
+                              dlogits.size(0), at_row(dlogp, begin), at_row(logp, begin),
+                              at_row(entropy, begin), at_row(lse, begin), dlogits.data_ptr<T>());
+      gradients.add(begin, dlogits);
+    });
     context->saved_data["known"] = std::vector<Tensor>{dlogp, gradients.dhidden};
     return {logp, entropy};
   }
@@ -172,19 +159,16 @@ struct BlockLogProb : Function<BlockLogProb> {
   static variable_list backward_as(const variable_list& saved, const Tensor& dlogp, const Tensor& dentropy,
                                    const LogProbOptions& options) {
     const auto type = c10::CppTypeToScalarType<T>::value;
-    const Tensor h = saved[0].to(type).contiguous(), w = saved[1].to(type).contiguous(),
-                 ids = saved[2].contiguous();
-    const int64_t width = h.size(1);
-    const LogProbBlocks<T> blocks(w.const_data_ptr<T>(), w.size(0), width, options.temperature);
-    HeadGradients<T> gradients(h, w, saved[1]);
-    for_each_chunk<T>(
-        h.size(0), w.size(0), options.chunk_elements, h,
-        [&](int64_t begin, int64_t rows, const Tensor& dlogits) {
+    const Tensor h = saved[0].to(type).contiguous(), w = saved[1].contiguous(), ids = saved[2].contiguous();
+    const LogProbBlocks<T> blocks(w, options.temperature);
+    HeadGradients<T> gradients(h, saved[1]);
+    for_each_chunk(
+        h.size(0), w.size(0), options.chunk_elements, h, [&](int64_t begin, const Tensor& dlogits) {
           const auto at_row = [&](const Tensor& t) { return t.const_data_ptr<float>() + begin; };
-          blocks.backward(h.const_data_ptr<T>() + begin * width, ids.const_data_ptr<int64_t>() + begin, rows,
-                          at_row(saved[3]), at_row(saved[4]), at_row(dlogp),
+          blocks.backward(h.const_data_ptr<T>() + begin * h.size(1), ids.const_data_ptr<int64_t>() + begin,
+                          dlogits.size(0), at_row(saved[3]), at_row(saved[4]), at_row(dlogp),
                           dentropy.defined() ? at_row(dentropy) : nullptr, dlogits.data_ptr<T>());
-          gradients.add(begin, rows, dlogits);
+          gradients.add(begin, dlogits);
         });
     return gradients.results();
   }

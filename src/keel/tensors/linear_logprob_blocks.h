@@ -1,10 +1,8 @@
-// The raw passes of linear_logprob on the CPU: float32 logits of a few rows at a time, by small products with
-// the packed head, and one vectorised pass over each row while it is in the cache.
+// The raw passes of linear_logprob on the CPU: float32 logits of a few rows at a time, by products with the
+// packed head, and one vectorised pass over each row while it is in the cache.
 #pragma once
 
-#include <vector>
-
-#include "keel/tensors/tensor.h"
+#include "keel/tensors/panels.h"
 
 namespace keel {
 
@@ -13,8 +11,8 @@ namespace keel {
 template <class T>
 class LogProbBlocks {
  public:
-  /// weight: (V, H), contiguous; packed once here.
-  LogProbBlocks(const T* weight, int64_t vocabulary, int64_t width, double temperature);
+  /// weight: (V, H), contiguous, float32 or T; packed once here.
+  LogProbBlocks(const Tensor& weight, double temperature);
 
   /// logp, entropy, lse: (rows).
   void forward(const T* hidden, const int64_t* tokens, int64_t rows, float* logp, float* entropy,
@@ -30,9 +28,9 @@ class LogProbBlocks {
   template <class Row>
   void for_each_row(const T* hidden, int64_t rows, const Row& row) const;
 
-  int64_t vocabulary_, width_, padded_width_;
+  int64_t vocabulary_, width_;
   float inverse_temperature_;
-  std::vector<T> packed_;
+  Panels<T> panels_;
 };
 
 }  // namespace keel

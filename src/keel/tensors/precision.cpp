@@ -32,11 +32,6 @@ Precision choose_precision(const std::string& name, int64_t hidden, at::Device d
   throw UsageError("--precision", "expected auto, float32 or bfloat16, got " + name);
 }
 
-int64_t rows_lacking(int64_t rows, Precision precision) {
-  constexpr int64_t kMultiple = 64;
-  return precision == Precision::bfloat16 ? (kMultiple - rows % kMultiple) % kMultiple : 0;
-}
-
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Precision precision) {
   if (precision == Precision::float32 || x.scalar_type() == at::kDouble)
     return at::linear(x, weight, bias.defined() ? std::optional<Tensor>(bias) : std::nullopt);

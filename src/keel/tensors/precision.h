@@ -20,8 +20,4 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Precisi
 /// CUDA. Else in float32, or float64 for it, after rounding. x: (N, in), weight: (out, in), of one format.
 Tensor wide_product(const Tensor& x, const Tensor& weight);
 
-/// How many rows of zeros a product lacks to a number of rows that comes again: oneDNN compiles a bfloat16
-/// product for every number that it meets, half a millisecond to one each time. 0 for float32.
-int64_t rows_lacking(int64_t rows, Precision precision);
-
 }  // namespace keel

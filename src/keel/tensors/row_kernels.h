@@ -9,14 +9,14 @@
 #include <cstdint>
 #include <vector>
 
+#include "keel/tensors/panel_product.h"
+
 namespace keel {
 
 /// Rows and keys of a block of attention.
 constexpr int64_t kAttentionBlock = 64;
 /// The log-sum-exp of a row that is not there, so large that its probabilities are zero.
 constexpr float kNoRow = 1e30F;
-/// Columns of a panel of pairs.
-constexpr int64_t kPairPanel = 64;
 
 template <class T>
 struct NormRow {
@@ -154,23 +154,6 @@ struct AdamWRange {
   uint32_t first = 0, keys[2] = {};  // bfloat16: the range's first element in its tensor; draws of the step
 };
 
-/// Columns of x, up to kPairPanel of them: rows 2k and 2k + 1 become the words k of a panel
-/// [(rows + 1) / 2][kPairPanel]. What is missing is zero.
-struct PackPairs {
-  const uint16_t* x = nullptr;  // bfloat16
-  int64_t stride = 0, rows = 0, columns = 0;
-  uint32_t* panel = nullptr;
-};
-
-/// c (rows, kPairPanel) += aᵀ b, a and b panels of `words` pairs. The order of summation is that of the
-/// words.
-struct PairProduct {
-  const uint32_t *a = nullptr, *b = nullptr;
-  int64_t words = 0, rows = 0;  // rows: at most kPairPanel
-  float* c = nullptr;
-  int64_t stride = 0;
-};
-
 template <class T>
 struct RowKernelsOf {
   void (*norm)(NormRow<T>&);
@@ -190,16 +173,17 @@ struct RowKernelsOf {
 
 struct RowKernels {
   const char* level;
-  bool multiplies_bfloat16;  // in one instruction
   RowKernelsOf<float> float32;
   RowKernelsOf<uint16_t> bfloat16;
   void (*logprob)(LogProbRow&);
   double (*squares)(const float* x, int64_t count);  // their sum
-  void (*pack_pairs)(const PackPairs&);
-  void (*pair_product)(const PairProduct&);
+  PanelKernels<float> float_panels;
+  PanelKernels<uint16_t> bfloat16_panels;
 
   const RowKernelsOf<float>& of(float) const { return float32; }
   const RowKernelsOf<uint16_t>& of(uint16_t) const { return bfloat16; }
+  const PanelKernels<float>& panels(float) const { return float_panels; }
+  const PanelKernels<uint16_t>& panels(uint16_t) const { return bfloat16_panels; }
 };
 
 /// Those that this processor can run, the best first; the last is portable.

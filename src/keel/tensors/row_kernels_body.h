@@ -160,8 +160,8 @@ void pack_block(const PackBlock<T>& p) {
     __builtin_memcpy(to, from, static_cast<std::size_t>(columns) * sizeof(T));
     for (int64_t c = columns; c < p.width; ++c) to[c] = 0;
   }
-  const int64_t words = p.width / kPair<T>;
-  if (p.by_rows != nullptr && kPair<T> == 2)
+  const int64_t words = p.width / kWord<T>;
+  if (p.by_rows != nullptr && kWord<T> == 2)
     for (int64_t r = 0; r < kAttentionBlock; r += 2) {
       const T *first = p.copy + r * p.width, *second = first + p.width;
       T* to = p.by_rows + r * p.width;
@@ -323,54 +323,6 @@ double squares(const float* x, int64_t count) {
   return total;
 }
 
-void pack_pairs(const PackPairs& p) {
-  for (int64_t row = 0; row < p.rows; row += 2) {
-    const uint16_t *first = p.x + row * p.stride, *second = row + 1 < p.rows ? first + p.stride : nullptr;
-    uint32_t* words = p.panel + row / 2 * kPairPanel;
-    if (p.columns == kPairPanel && second != nullptr) {
-      for (int64_t j = 0; j < kPairPanel; ++j) words[j] = first[j] | static_cast<uint32_t>(second[j]) << 16;
-    } else {
-      for (int64_t j = 0; j < kPairPanel; ++j) {
-        const bool there = j < p.columns;
-        words[j] = (there ? first[j] : 0U) |
-                   (there && second != nullptr ? static_cast<uint32_t>(second[j]) : 0U) << 16;
-      }
-    }
-  }
-}
-
-template <int kRows>
-KEEL_KERNEL void pair_rows(const uint32_t* a, const uint32_t* b, int64_t words, float* c, int64_t stride) {
-  for (int strip = 0; strip < kPairPanel; strip += kVectors * kLanes) {
-    Vector sums[kRows][kVectors];
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r)
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) sums[r][v] = load(c + r * stride + strip + v * kLanes);
-    for (int64_t k = 0; k < words; ++k) {
-      Words columns[kVectors];
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) columns[v] = load(b + k * kPairPanel + strip + v * kLanes);
-      add_outer_product(sums, a + k * kPairPanel, 1, columns);
-    }
-    store_tile(c + strip, stride, sums);
-  }
-}
-
-// Some words at a time, so that those of b stay in the first cache while all rows pass over them.
-void pair_product(const PairProduct& p) {
-  constexpr int64_t kWords = 128, kRowsAtOnce = 6;
-  for (int64_t k = 0; k < p.words; k += kWords) {
-    const uint32_t *a = p.a + k * kPairPanel, *b = p.b + k * kPairPanel;
-    const int64_t words = p.words - k < kWords ? p.words - k : kWords;
-    int64_t row = 0;
-    for (; row + kRowsAtOnce <= p.rows; row += kRowsAtOnce)
-      pair_rows<kRowsAtOnce>(a + row, b, words, p.c + row * p.stride, p.stride);
-    for (; row + 4 <= p.rows; row += 4) pair_rows<4>(a + row, b, words, p.c + row * p.stride, p.stride);
-    for (; row < p.rows; ++row) pair_rows<1>(a + row, b, words, p.c + row * p.stride, p.stride);
-  }
-}
-
 template <class T>
 constexpr RowKernelsOf<T> kRowKernelsOf = {
     norm_row<T>,      norm_row_back<T>, rotate_row<T>,       gated_row<T>, gated_row_back<T>,
@@ -380,9 +332,7 @@ constexpr RowKernelsOf<T> kRowKernelsOf = {
 }  // namespace
 
 extern const RowKernels row_kernels;
-const RowKernels row_kernels = {KEEL_LEVEL_NAME,      KEEL_DOTS_BFLOAT16 != 0,
-                                kRowKernelsOf<float>, kRowKernelsOf<uint16_t>,
-                                logprob_row,          squares,
-                                pack_pairs,           pair_product};
+const RowKernels row_kernels = {KEEL_LEVEL_NAME, kRowKernelsOf<float>, kRowKernelsOf<uint16_t>, logprob_row,
+                                squares,         kPanelKernels<float>, kPanelKernels<uint16_t>};
 
 }  // namespace keel::KEEL_LEVEL

