@@ -124,22 +124,77 @@ void panel_product(const PanelProduct<T>& p) {
   }
 }
 
+// kLanes rows of words become columns: at each step the blocks beside the diagonal change places.
+template <int kStep = 1>
+KEEL_KERNEL void transpose(Words (&rows)[kLanes]) {
+  if constexpr (kStep < kLanes) {
+    Words low, high;
+    for (uint32_t j = 0; j < kLanes; ++j) {
+      low[j] = (j & kStep) != 0 ? kLanes + j - kStep : j;
+      high[j] = (j & kStep) != 0 ? kLanes + j : j + kStep;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes; ++i)
+      if ((i & kStep) == 0) {
+        const Words first = rows[i], second = rows[i + kStep];
+        rows[i] = __builtin_shuffle(first, second, low);
+        rows[i + kStep] = __builtin_shuffle(first, second, high);
+      }
+    transpose<2 * kStep>(rows);
+  }
+}
+
+KEEL_KERNEL Words joined(Halves first, Halves second) {
+#if KEEL_LANES == 16
+  return (Words)_mm512_inserti64x4(_mm512_zextsi256_si512((__m256i)first), (__m256i)second, 1);
+#elif KEEL_LANES == 8
+  return (Words)_mm256_inserti128_si256(_mm256_zextsi128_si256((__m128i)first), (__m128i)second, 1);
+#else
+  const Halves both[2] = {first, second};
+  Words words;
+  __builtin_memcpy(&words, both, sizeof words);
+  return words;
+#endif
+}
+// A vector of words from neighbouring elements.
+template <class T>
+KEEL_KERNEL Words words_from(const T* from) {
+  Words words;
+  __builtin_memcpy(&words, from, sizeof words);
+  return words;
+}
+template <class T>
+KEEL_KERNEL Words words_from(const float* from) requires(kWord<T> > 1) {
+  return joined(to_bfloat16(load(from)), to_bfloat16(load(from + kLanes)));
+}
+
+constexpr int64_t kAheadOfRows =
+    512;  // bytes; sixteen rows at once are too many for the processor to foresee
+
 template <class T, class From>
 void pack_rows(const PackRows<T, From>& p) {
-  constexpr int64_t kElements = kLanes * kWord<T>;  // of one vector of words
-  for (int64_t k = 0; k < p.words; k += kLanes)
-    for (int64_t j = 0; j < kPanel; ++j) {
-      T elements[kElements] = {};
-      if (p.rows[j] != nullptr)
-        for (int64_t i = 0; i < kElements; i += kLanes) {
-          const int64_t at = k * kWord<T> + i, left = p.count - at;
-          if (left >= kLanes)
-            store(elements + i, load(p.rows[j] + at));
-          else if (left > 0)
-            store(elements + i, load(p.rows[j] + at, First{left}));
-        }
+  constexpr int64_t kElements = kLanes * kWord<T>;  // of a vector of words
+  for (int64_t j = 0; j < kPanel; j += kLanes)
+    for (int64_t k = 0; k < p.words; k += kLanes) {
+      const int64_t at = k * kWord<T>, there = p.count - at < kElements ? p.count - at : kElements;
+      Words rows[kLanes];
+#pragma GCC unroll 16
+      for (int r = 0; r < kLanes; ++r) {
+        const From* const row = p.rows[j + r];
+        From cut[kElements];
+        const From* from = cut;
+        if (row != nullptr && there == kElements)
+          from = row + at;
+        else
+          for (int64_t i = 0; i < kElements; ++i)
+            cut[i] = row != nullptr && i < there ? row[at + i] : From(0);
+        rows[r] = words_from<T>(from);
+        for (int64_t line = 0; line < kElements * static_cast<int64_t>(sizeof(From)); line += 64)
+          __builtin_prefetch(reinterpret_cast<const char*>(from) + kAheadOfRows + line);
+      }
+      transpose(rows);
       for (int64_t i = 0; i < kLanes && k + i < p.words; ++i)
-        __builtin_memcpy(p.panel + ((k + i) * kPanel + j) * kWord<T>, elements + i * kWord<T>, sizeof(float));
+        __builtin_memcpy(p.panel + ((k + i) * kPanel + j) * kWord<T>, &rows[i], sizeof(Words));
     }
 }
 
