@@ -146,7 +146,7 @@ KEEL_KERNEL void transpose(Words (&rows)[kLanes]) {
 
 KEEL_KERNEL Words joined(Halves first, Halves second) {
 #if KEEL_LANES == 16
-  return (Words)_mm512_inserti64x4(_mm512_zextsi256_si512((__m256i)first), (__m256i)second, 1);
+  return (Words)_mm512_maskz_inserti64x4(0xFF, _mm512_zextsi256_si512((__m256i)first), (__m256i)second, 1);
 #elif KEEL_LANES == 8
   return (Words)_mm256_inserti128_si256(_mm256_zextsi128_si256((__m128i)first), (__m128i)second, 1);
 #else
