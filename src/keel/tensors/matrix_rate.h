@@ -6,9 +6,9 @@
 
 namespace keel {
 
-/// Operations a second of libtorch's product of two 1,024 x 1,024 matrices in this format on the program's
-/// threads, or of 8,192 x 8,192 on another device: the best of a few, measured at the first call (some
-/// hundredths of a second) and kept.
+/// Operations a second of the product of two 1,024 x 1,024 matrices in this format on the program's threads,
+/// ours (panels.h) or libtorch's, whichever is faster, or of libtorch's of 8,192 x 8,192 on another device:
+/// the best of a few, measured at the first call (some hundredths of a second) and kept.
 double matrix_rate(Precision precision, at::Device device);
 
 }  // namespace keel

@@ -146,7 +146,8 @@ KEEL_KERNEL void transpose(Words (&rows)[kLanes]) {
 
 KEEL_KERNEL Words joined(Halves first, Halves second) {
 #if KEEL_LANES == 16
-  return (Words)_mm512_maskz_inserti64x4(0xFF, _mm512_zextsi256_si512((__m256i)first), (__m256i)second, 1);
+  const __m512i low = _mm512_maskz_broadcast_i64x4(0x0F, (__m256i)first);
+  return (Words)_mm512_mask_broadcast_i64x4(low, 0xF0, (__m256i)second);
 #elif KEEL_LANES == 8
   return (Words)_mm256_inserti128_si256(_mm256_zextsi128_si256((__m128i)first), (__m128i)second, 1);
 #else
