@@ -43,16 +43,16 @@ int64_t on_the_way_back(const Model& model) {
   return 2 * kFloat * w.hidden + element(model) * (2 * w.hidden + w.queries + w.up + w.inner);
 }
 
-int64_t block_weights(const Model& model) {
+// A block's largest weight, packed for a product.
+int64_t panels_bytes(const Model& model) {
   const Widths w(model.config());
-  return w.hidden * (w.qkv + w.queries + w.up + w.inner);
+  return element(model) * w.hidden * std::max({w.qkv, w.queries, w.up, w.inner});
 }
 
-// Hidden rows with their gradient; the head packed, and in bfloat16 converted before, which is four bytes an
-// element in either format; one chunk of logits.
+// Hidden rows with their gradient; the head packed for both directions; one chunk of logits.
 int64_t head_bytes(const Model& model, int64_t scored) {
   const int64_t width = model.config().hidden, vocabulary = model.head.weight.size(0);
-  return scored * width * (2 * element(model) + 3 * kFloat) + 4 * vocabulary * width +
+  return scored * width * (2 * element(model) + 3 * kFloat) + 2 * element(model) * vocabulary * width +
          std::min(kChunkElements, scored * vocabulary) * element(model);
 }
 
@@ -74,10 +74,8 @@ int64_t pass_bytes(const Model& model, PassSize size) {
                 unread = (size.tokens - size.read) * kept_behind(model);
   const int64_t blocks =
       model.recompute ? size.tokens * layers * kFloat * model.config().hidden + all : layers * all - unread;
-  const int64_t converted =
-      model.precision == Precision::bfloat16 ? element(model) * block_weights(model) : 0;
   const bool language = model.head.kind == HeadKind::language;
-  return blocks + converted + size.tokens * on_the_way_back(model) +
+  return blocks + panels_bytes(model) + size.tokens * on_the_way_back(model) +
          (language ? head_bytes(model, size.read) : 0);
 }
 
