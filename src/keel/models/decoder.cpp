@@ -207,7 +207,7 @@ Tensor Decoder::forward_fused(const Forest& forest, const PassOptions& options) 
   if (pass->dropout) x = apply_dropout(x, *pass->dropout, pass->positions, 0);
   for (size_t layer = 0; layer < blocks_.size(); ++layer)
     x = fused_block(pass, static_cast<int64_t>(layer), blocks_[layer], x);
-  return normalize(x, norm_);
+  return fused_norm(config_, norm_, x);
 }
 
 ForestAttend::ForestAttend(std::vector<Segment> segments, int64_t head_size, Precision precision)

@@ -5,11 +5,12 @@
 #include <cstdint>
 #include <optional>
 
+#include "keel/tensors/activation.h"
+
 namespace keel {
 
 enum class Norm { rms, layer };
 enum class Positions { rotary, learned };
-enum class Activation { silu, gelu, gelu_tanh, relu };
 
 /// Llama 3.1's stretching of the low rotary frequencies (Grattafiori et al. 2024, section 3.4.1 and its
 /// released code): wavelengths above original_positions / low_factor are divided by factor, those below

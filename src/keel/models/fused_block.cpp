@@ -79,6 +79,25 @@ Tensor activate_backward(const Tensor& d, const Tensor& x, Activation activation
   return at::gelu_backward(d, x, activation == Activation::gelu_tanh ? "tanh" : "none");
 }
 
+template <class Element>
+Element* data(const Tensor& tensor) {
+  return tensor.defined() ? static_cast<Element*>(tensor.data_ptr()) : nullptr;
+}
+
+// bias: undefined or empty for none.
+NormShape norm_shape(NormKind kind, double epsilon, const Tensor& x, const Tensor& weight,
+                     const Tensor& bias) {
+  return {kind,
+          x.size(0),
+          x.size(1),
+          static_cast<float>(epsilon),
+          weight.const_data_ptr<float>(),
+          bias.defined() && bias.numel() > 0 ? bias.const_data_ptr<float>() : nullptr};
+}
+NormKind kind_of(Norm norm) {
+  return norm == Norm::layer ? NormKind::layer : NormKind::rms;
+}
+
 // The block's passes over tensors of one format.
 template <class T>
 class Passes {
@@ -162,11 +181,9 @@ class Passes {
   }
 
   Tensor inner(const Tensor& up) const {
-    if (!config_.gated_mlp) return activate(up, config_.activation);
-    if (config_.activation != Activation::silu)
-      return activate(up.slice(1, 0, config_.mlp), config_.activation) * up.slice(1, config_.mlp);
     Tensor out = at::empty({up.size(0), config_.mlp}, up.options());
-    gated_silu_forward(up.size(0), config_.mlp, up.const_data_ptr<T>(), out.data_ptr<T>());
+    activate_forward(config_.activation, config_.gated_mlp, up.size(0), config_.mlp, up.const_data_ptr<T>(),
+                     out.data_ptr<T>());
     return out;
   }
 
@@ -188,19 +205,10 @@ class Passes {
  private:
   static constexpr at::ScalarType kType = c10::CppTypeToScalarType<T>::value;
 
-  template <class Element>
-  static Element* data(const Tensor& tensor) {
-    return tensor.defined() ? static_cast<Element*>(tensor.data_ptr()) : nullptr;
-  }
   int64_t queries() const { return config_.heads * config_.head_size; }
   int64_t keys() const { return config_.kv_heads * config_.head_size; }
   NormShape shape(const Tensor& x, const Tensor& weight, const Tensor& bias) const {
-    return {config_.norm == Norm::layer ? NormKind::layer : NormKind::rms,
-            x.size(0),
-            x.size(1),
-            static_cast<float>(config_.norm_epsilon),
-            weight.const_data_ptr<float>(),
-            data<const float>(bias)};
+    return norm_shape(kind_of(config_.norm), config_.norm_epsilon, x, weight, bias);
   }
   AttentionShape attention_shape() const {
     const int64_t stride = queries() + 2 * keys();
@@ -324,16 +332,57 @@ struct FusedBlock : Function<FusedBlock> {
   }
 };
 
+// The last norm, whose rows the head reads: as the blocks' own, so that generation's has its bits.
+struct FusedNorm : Function<FusedNorm> {
+  static Tensor forward(AutogradContext* context, const Tensor& given, const Tensor& weight,
+                        const Tensor& bias, bool layer, double epsilon) {
+    at::NoGradGuard no_grad;
+    const Tensor x = given.contiguous();
+    Tensor out = at::empty_like(x), inverse = at::empty({x.size(0)}, x.options()),
+           mean = layer ? at::empty_like(inverse) : Tensor();
+    norm_forward<float>(norm_shape(layer ? NormKind::layer : NormKind::rms, epsilon, x, weight, bias),
+                        x.const_data_ptr<float>(), nullptr, const_cast<float*>(x.const_data_ptr<float>()),
+                        out.data_ptr<float>(), inverse.data_ptr<float>(), data<float>(mean));
+    context->save_for_backward({x, weight, bias, inverse, layer ? mean : inverse});
+    context->saved_data["layer"] = layer;
+    context->saved_data["epsilon"] = epsilon;
+    return out;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list grads) {
+    const variable_list s = context->get_saved_variables();
+    const Tensor &x = s[0], &weight = s[1], &bias = s[2], dy = grads[0].contiguous();
+    const bool layer = context->saved_data["layer"].toBool();
+    Tensor dx = at::zeros_like(x), dweight = at::zeros_like(weight), dbias = at::zeros_like(bias);
+    norm_backward<float>(norm_shape(layer ? NormKind::layer : NormKind::rms,
+                                    context->saved_data["epsilon"].toDouble(), x, weight, bias),
+                         x.const_data_ptr<float>(), s[3].const_data_ptr<float>(),
+                         layer ? s[4].const_data_ptr<float>() : nullptr, dy.const_data_ptr<float>(),
+                         dx.data_ptr<float>(), nullptr, dweight.data_ptr<float>(),
+                         bias.numel() > 0 ? dbias.data_ptr<float>() : nullptr);
+    return {dx, dweight, bias.numel() > 0 ? dbias : Tensor(), Tensor(), Tensor()};
+  }
+};
+
 }  // namespace
 
 bool can_fuse(const DecoderConfig& config, const Tensor& embedding) {
   return embedding.is_cpu() && embedding.scalar_type() == at::kFloat && config.head_size % 2 == 0;
 }
 
+// A node takes no undefined tensor: an empty one stands for a bias that is not there.
+static Tensor some_bias(const Tensor& bias, const Tensor& x) {
+  return bias.defined() ? bias : at::empty({0}, x.options());
+}
+
+Tensor fused_norm(const DecoderConfig& config, const Linear& norm, const Tensor& x) {
+  return FusedNorm::apply(x, norm.weight, some_bias(norm.bias, x), config.norm == Norm::layer,
+                          config.norm_epsilon);
+}
+
 Tensor fused_block(const std::shared_ptr<const BlockPass>& pass, int64_t layer, const Block& b,
                    const Tensor& x) {
-  // A node takes no undefined tensor: an empty one stands for a bias that is not there.
-  const auto some = [&](const Tensor& bias) { return bias.defined() ? bias : at::empty({0}, x.options()); };
+  const auto some = [&](const Tensor& bias) { return some_bias(bias, x); };
   return FusedBlock::apply(x, b.attention_norm.weight, some(b.attention_norm.bias), b.qkv.weight,
                            some(b.qkv.bias), b.attention_out.weight, some(b.attention_out.bias),
                            b.mlp_norm.weight, some(b.mlp_norm.bias), b.up.weight, some(b.up.bias),

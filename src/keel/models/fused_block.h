@@ -35,6 +35,9 @@ struct BlockPass {
 /// True where the node can stand for the plain statement: float32 master weights on the CPU.
 bool can_fuse(const DecoderConfig& config, const Tensor& embedding);
 
+/// x: (N, hidden) float32; returns (N, hidden) float32. Differentiable in x and the norm's parameters.
+Tensor fused_norm(const DecoderConfig& config, const Linear& norm, const Tensor& x);
+
 /// x: (N, hidden) float32; returns (N, hidden) float32. Differentiable in x and the block's parameters.
 Tensor fused_block(const std::shared_ptr<const BlockPass>& pass, int64_t layer, const Block& block,
                    const Tensor& x);

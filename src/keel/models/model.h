@@ -48,9 +48,6 @@ struct Role {
   const Head* head = nullptr;
   Precision precision = Precision::float32;
   bool recompute = false;
-  /// Where log-probabilities are to be the sampler's to the bit: the model that samples
-  /// (rollout/exact_logp.h).
-  const Model* exact = nullptr;
 };
 
 Role role_of(const Model& model);

@@ -110,35 +110,11 @@ KEEL_DISPATCHED void copy_row(float* to, const float* from, const float* bias, i
   for (int64_t i = 0; i < count; ++i)
     to[i] = in_format(bias != nullptr ? from[i] + bias[i] : from[i], narrow);
 }
-// The two halves of a head turn together (Su et al. 2021, equation 34).
-KEEL_DISPATCHED void rotate_head(float* x, const float* cosines, const float* sines, int64_t half) {
-#pragma omp simd
-  for (int64_t i = 0; i < half; ++i) {
-    const float first = x[i], second = x[half + i];
-    x[i] = first * cosines[i] - second * sines[i];
-    x[half + i] = second * cosines[i] + first * sines[i];
-  }
-}
-
 float stored(float value, float) {
   return value;
 }
 uint16_t stored(float value, uint16_t) {
   return float_to_bfloat16(value);
-}
-
-Gate gate_of(Activation activation) {
-  switch (activation) {
-    case Activation::silu:
-      return Gate::silu;
-    case Activation::gelu:
-      return Gate::gelu;
-    case Activation::gelu_tanh:
-      return Gate::gelu_tanh;
-    case Activation::relu:
-      return Gate::relu;
-  }
-  return Gate::silu;
 }
 
 template <class T>
@@ -178,7 +154,7 @@ class CpuEngine : public Engine {
     values_.touch(cache_size());
     const int64_t group = config_.heads / config_.kv_heads;
     for (int member = 0; member < team_.members(); ++member)  // none has been held up yet: all of them
-      scratch_.emplace_back(padded(config_.max_positions), head_, group);
+      scratch_.emplace_back(slots_for(config_.max_positions) + kPagePositions, head_, group);
     work_ = [this](int member) { pass(member); };
   }
 
@@ -194,23 +170,16 @@ class CpuEngine : public Engine {
     }
   }
 
-  void copy_page(int32_t from, int32_t to) override {
-    const int64_t size = kPagePositions * head_;
-    for (int64_t i = 0; i < config_.layers * config_.kv_heads; ++i)
-      for (const Zeros<T>* cache : {&keys_, &values_})
-        std::copy_n(cache->at((i * pages_ + from) * size), size, cache->at((i * pages_ + to) * size));
-  }
-
  private:
   // What one member of the team needs for itself.
   struct Scratch {
     Zeros<float> tile, scores, q;
     Zeros<T> weights, query, out;
-    Scratch(int64_t positions, int64_t head, int64_t group)
+    Scratch(int64_t slots, int64_t head, int64_t group)
         : tile(kRowBlock * kPanel),
-          scores(positions),
+          scores(slots),
           q(group * head),
-          weights(positions),
+          weights(slots),
           query(head),
           out(group * head) {}
   };
@@ -265,9 +234,15 @@ class CpuEngine : public Engine {
   }
 
   void normalize(int64_t row, const Linear& norm, int64_t to) {
-    kernels_(RowNorm<T>{x_.at(row * config_.hidden), floats(norm.weight), floats(norm.bias), config_.hidden,
-                        static_cast<float>(config_.norm_epsilon), config_.norm == Norm::layer,
-                        normed_.at(to * padded(config_.hidden))});
+    float* const x = x_.at(row * config_.hidden);
+    kernels_(NormRow<T>{.centered = config_.norm == Norm::layer,
+                        .width = config_.hidden,
+                        .epsilon = static_cast<float>(config_.norm_epsilon),
+                        .weight = floats(norm.weight),
+                        .bias = floats(norm.bias),
+                        .x = x,
+                        .sum = x,
+                        .normed = normed_.at(to * padded(config_.hidden))});
   }
 
   void normalize_all(int member, const Linear& norm) {
@@ -304,8 +279,8 @@ class CpuEngine : public Engine {
     const Tensor& cosines = model_.decoder.cosines();
     const int64_t half = config_.head_size / 2;
     if (cosines.defined())
-      rotate_head(x, floats(cosines) + position * half, floats(model_.decoder.sines()) + position * half,
-                  half);
+      kernels_.rotate({x, 1, config_.head_size, floats(cosines) + position * half,
+                       floats(model_.decoder.sines()) + position * half, 1});
   }
 
   // A row's key, rotated, and value go to its page.
@@ -314,8 +289,8 @@ class CpuEngine : public Engine {
     float* k = qkv_.at(row * qkv_stride_ + queries_ + kv_head * config_.head_size);
     const float* v = k + keys_width_;
     rotate(k, r.position);
-    const int64_t page = r.pages[static_cast<size_t>(r.position / kPagePositions)],
-                  slot = r.position % kPagePositions;
+    const int64_t place = r.slot(), slot = place % kPagePositions,
+                  page = r.pages[static_cast<size_t>(place / kPagePositions)];
     const int64_t at = ((layer * config_.kv_heads + kv_head) * pages_ + page) * kPagePositions * head_;
     for (int64_t c = 0; c < config_.head_size; ++c) {
       *keys_.at(at + key_place<T>(slot, c)) = stored(k[c], T());
@@ -336,10 +311,12 @@ class CpuEngine : public Engine {
     T* to = attended_.at(row * padded(queries_) + kv_head * group * width);
     const int64_t at = (layer * config_.kv_heads + kv_head) * pages_ * kPagePositions * head_;
     const bool whole = head_ == width;  // else a head's padding would lie over its neighbour
-    kernels_(PagedAttention<T>{own.q.at(0), group, head_, 1 / std::sqrt(static_cast<float>(width)),
-                               keys_.at(at), values_.at(at), kPagePositions * head_, r.pages.data(),
-                               r.position + 1, own.scores.at(0), own.weights.at(0), own.query.at(0),
-                               whole ? to : own.out.at(0), whole ? width : head_});
+    kernels_(PagedAttention<T>{
+        own.q.at(0), group, head_, static_cast<float>(1 / std::sqrt(static_cast<double>(width))),
+        keys_.at(at), values_.at(at), kPagePositions * head_, r.pages.data(),
+        std::min(r.prefix, r.position + 1), r.position + 1 - std::min(r.prefix, r.position + 1),
+        own.scores.at(0), own.weights.at(0), own.query.at(0), whole ? to : own.out.at(0),
+        whole ? width : head_});
     for (int64_t g = 0; !whole && g < group; ++g) std::copy_n(own.out.at(g * head_), width, to + g * width);
   }
 
@@ -350,8 +327,8 @@ class CpuEngine : public Engine {
         member, normed_.at(0), padded(config_.hidden), count(), block.up,
         [&](int64_t row, int64_t panel, float* tile) {
           if (block.up.has_bias) add_row(tile, block.up.bias.at(panel * kPanel), nullptr, kPanel, false);
-          kernels_(GateRow<T>{gate_of(config_.activation), tile, config_.gated_mlp ? tile + kHalf : nullptr,
-                              wide, inner_.at(row * mlp_stride_ + panel * wide)});
+          kernels_(ActivateRow<T, float>{config_.activation, tile, config_.gated_mlp ? tile + kHalf : nullptr,
+                                         wide, inner_.at(row * mlp_stride_ + panel * wide)});
         });
     add_projection(member, inner_.at(0), mlp_stride_, block.down);
   }

@@ -15,17 +15,21 @@ at::ScalarType format_of(const Tensor& weights, Precision precision) {
 }
 
 // Stores the rows' keys and values, then gathers what each row's pages hold, and hides what lies behind its
-// position. positions: (B), pages: (B, P), int64.
+// slot and behind its prefix (EngineRow). positions, prefixes: (B), pages: (B, P), int64.
 class PagedAttend : public Attend {
  public:
-  PagedAttend(PagedCache& cache, const Tensor& positions, const Tensor& pages, const DecoderConfig& config)
+  PagedAttend(PagedCache& cache, const Tensor& positions, const Tensor& prefixes, const Tensor& pages,
+              const DecoderConfig& config)
       : cache_(cache), scale_(1 / std::sqrt(static_cast<double>(config.head_size))) {
-    const Tensor page = pages.gather(1, positions.div(kPagePositions, "floor").unsqueeze(1)).squeeze(1);
-    stored_ = page * kPagePositions + positions.remainder(kPagePositions);
+    const Tensor own = (prefixes + (kPagePositions - 1)).div(kPagePositions, "floor") * kPagePositions;
+    const Tensor places_of_rows = at::where(positions < prefixes, positions, own + positions - prefixes);
+    const Tensor page = pages.gather(1, places_of_rows.div(kPagePositions, "floor").unsqueeze(1)).squeeze(1);
+    stored_ = page * kPagePositions + places_of_rows.remainder(kPagePositions);
     const Tensor slots = at::arange(kPagePositions, pages.options());
     seen_ = (pages.unsqueeze(2) * kPagePositions + slots).view(-1);
-    const Tensor places = at::arange(pages.size(1) * kPagePositions, pages.options());
-    hidden_ = (places.unsqueeze(0) > positions.unsqueeze(1)).unsqueeze(1).unsqueeze(1);  // (B, 1, 1, seen)
+    const Tensor places = at::arange(pages.size(1) * kPagePositions, pages.options()).unsqueeze(0);
+    const Tensor gap = (places >= prefixes.unsqueeze(1)) & (places < own.unsqueeze(1));
+    hidden_ = ((places > places_of_rows.unsqueeze(1)) | gap).unsqueeze(1).unsqueeze(1);  // (B, 1, 1, seen)
   }
 
   Tensor operator()(int64_t layer, const Tensor& q, const Tensor& k, const Tensor& v) override {
@@ -70,13 +74,6 @@ PagedCache::PagedCache(const Model& model, int64_t pages) {
       tensors->push_back(at::zeros({pages * kPagePositions, c.kv_heads, c.head_size}, options));
 }
 
-void PagedCache::copy_page(int32_t from, int32_t to) {
-  for (auto* tensors : {&keys, &values})
-    for (const Tensor& tensor : *tensors)
-      tensor.narrow(0, to * kPagePositions, kPagePositions)
-          .copy_(tensor.narrow(0, from * kPagePositions, kPagePositions));
-}
-
 Decoder with_matrices_in(Precision precision, const Decoder& decoder) {
   std::vector<Parameter> parameters;
   for (const Parameter& p : decoder.parameters())
@@ -89,16 +86,17 @@ DecodeStep::DecodeStep(const Decoder& decoder, const Tensor& head, PagedCache& c
                        const StepShape& shape)
     : decoder_(decoder), head_(head), cache_(cache), precision_(precision), shape_(shape) {
   const auto options = decoder.embedding().options().requires_grad(false);
-  input_ = at::zeros({shape.rows, 2 + shape.pages}, options.dtype(at::kLong));
+  input_ = at::zeros({shape.rows, kInputsBeforePages + shape.pages}, options.dtype(at::kLong));
   if (shape.logits) logits_ = at::zeros({shape.rows, head.size(0)}, options);
 }
 
 void DecodeStep::run() {
   at::NoGradGuard no_grad;
   const DistinctWrites slots_are_distinct;  // but for the spare page's, which none reads
-  const Tensor tokens = input_.select(1, 0).contiguous(), positions = input_.select(1, 1).contiguous();
-  const auto attend =
-      std::make_shared<PagedAttend>(cache_, positions, input_.slice(1, 2).contiguous(), decoder_.config());
+  const Tensor tokens = input_.select(1, 0).contiguous(), positions = input_.select(1, 1).contiguous(),
+               prefixes = input_.select(1, 2).contiguous(),
+               pages = input_.slice(1, kInputsBeforePages).contiguous();
+  const auto attend = std::make_shared<PagedAttend>(cache_, positions, prefixes, pages, decoder_.config());
   const Tensor hidden = decoder_.forward(tokens, positions, attend, {.precision = precision_});
   if (shape_.logits) logits_.copy_(wide_product(hidden.to(head_.scalar_type()), head_));
 }

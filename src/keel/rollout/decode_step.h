@@ -13,7 +13,6 @@ struct PagedCache {
 
   /// All zeros. In bfloat16 where the model multiplies in it.
   PagedCache(const Model& model, int64_t pages);
-  void copy_page(int32_t from, int32_t to);
 };
 
 /// The decoder with its matrices in the products' format, so that a step need not convert them. In float32
@@ -27,6 +26,8 @@ struct StepShape {
   auto operator<=>(const StepShape&) const = default;
 };
 
+constexpr int64_t kInputsBeforePages = 3;
+
 class DecodeStep {
  public:
   /// `decoder` and `head` (vocabulary, hidden) in the formats of with_matrices_in; all on one device.
@@ -36,8 +37,9 @@ class DecodeStep {
   /// input → logits, by way of the cache. Every row's key and value are stored before any is read.
   void run();
 
-  /// (rows, 2 + pages) int64: a row's token, its position, and the pages of its sequence in order. Rows and
-  /// pages that are not needed name a page that none reads.
+  /// (rows, kInputsBeforePages + pages) int64: a row's token, its position, the positions of its prefix
+  /// (EngineRow), and the pages of its sequence in order. Rows and pages that are not needed name a page that
+  /// none reads.
   const Tensor& input() const { return input_; }
   /// (rows, vocabulary) float32 (float64 for it), or undefined.
   const Tensor& logits() const { return logits_; }

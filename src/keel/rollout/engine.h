@@ -10,16 +10,20 @@
 #include <memory>
 
 #include "keel/models/model.h"
+#include "keel/rollout/page_pool.h"
 
 namespace keel {
 
-/// One token at one position of a sequence. Its key and value go to pages[position / kPagePositions]; it sees
-/// positions 0 .. position. Rows of one sequence may stand together in any order: all are stored before any
-/// is read.
+/// One token at one position of a sequence; it sees positions 0 .. position. Its key and value go to a slot
+/// of its pages. Rows of one sequence may stand together in any order: all are stored before any is read.
 struct EngineRow {
   int64_t token = 0, position = 0;
   std::span<const int32_t> pages;
   bool wants_logits = false;
+  /// Positions of a prompt that others share: what stands behind them begins a page of its own.
+  int64_t prefix = 0;
+
+  int64_t slot() const { return position < prefix ? position : slots_for(prefix) + position - prefix; }
 };
 
 /// Receives the float32 logits (vocabulary) of rows[row], for several rows at once on as many threads. May
@@ -30,8 +34,6 @@ class Engine {
  public:
   virtual ~Engine() = default;
   virtual void run(std::span<const EngineRow> rows, const LogitsSink& sink) = 0;
-  /// Copies keys and values: where two samples of a prompt part within a page.
-  virtual void copy_page(int32_t from, int32_t to) = 0;
 };
 
 /// Operations of the products of these rows (base/products.h).

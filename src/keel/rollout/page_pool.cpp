@@ -29,5 +29,8 @@ void PagePool::give_back(int32_t page) {
 int64_t pages_for(int64_t positions) {
   return (positions + kPagePositions - 1) / kPagePositions;
 }
+int64_t slots_for(int64_t positions) {
+  return pages_for(positions) * kPagePositions;
+}
 
 }  // namespace keel

@@ -22,7 +22,8 @@ class PagePool {
   std::vector<int32_t> free_;  // a heap, the lowest first
 };
 
-/// Pages for `positions` positions.
+/// Pages for `positions` positions, and the slots of those pages.
 int64_t pages_for(int64_t positions);
+int64_t slots_for(int64_t positions);
 
 }  // namespace keel

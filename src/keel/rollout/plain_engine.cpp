@@ -41,8 +41,6 @@ class PlainEngine : public Engine {
     }
   }
 
-  void copy_page(int32_t from, int32_t to) override { cache_.copy_page(from, to); }
-
  private:
   struct Step {
     DecodeStep step;
@@ -63,7 +61,7 @@ class PlainEngine : public Engine {
     int64_t pages = 1;
     size_t count = 0;
     for (; count < rows.size() && static_cast<int64_t>(count) < kRows; ++count) {
-      pages = std::max(pages, power_of_two(pages_for(rows[count].position + 1)));
+      pages = std::max(pages, power_of_two(pages_for(rows[count].slot() + 1)));
       if (count > 0 && power_of_two(static_cast<int64_t>(count) + 1) * pages * width > kGathered) break;
     }
     return count;
@@ -72,7 +70,7 @@ class PlainEngine : public Engine {
   Step& step_for(std::span<const EngineRow> rows) {
     StepShape shape{power_of_two(static_cast<int64_t>(rows.size())), 1, false};
     for (const EngineRow& row : rows) {
-      shape.pages = std::max(shape.pages, power_of_two(pages_for(row.position + 1)));
+      shape.pages = std::max(shape.pages, power_of_two(pages_for(row.slot() + 1)));
       shape.logits = shape.logits || row.wants_logits;
     }
     std::unique_ptr<Step>& step = steps_[shape];
@@ -86,12 +84,14 @@ class PlainEngine : public Engine {
     int64_t* to = input.data_ptr<int64_t>();
     for (int64_t r = 0; r < input.size(0); ++r, to += width) {
       std::fill_n(to, width, spare_page_);
-      to[0] = to[1] = 0;
+      std::fill_n(to, kInputsBeforePages, 0);
       if (r >= std::ssize(rows)) continue;
       const EngineRow& row = rows[static_cast<size_t>(r)];
       to[0] = row.token;
       to[1] = row.position;
-      std::copy_n(row.pages.begin(), std::min(width - 2, std::ssize(row.pages)), to + 2);
+      to[2] = row.prefix;
+      std::copy_n(row.pages.begin(), std::min(width - kInputsBeforePages, std::ssize(row.pages)),
+                  to + kInputsBeforePages);
     }
   }
 

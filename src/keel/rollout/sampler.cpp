@@ -13,8 +13,7 @@
 
 namespace keel {
 
-// A request in flight. Its samples share the pages that the prompt fills; where the prompt ends within a
-// page, each sample has a copy of that page and goes on in it.
+// A request in flight. Its samples share the prompt's pages; each begins pages of its own behind them.
 struct Sampler::Job {
   Ticket ticket = 0;
   Request request;
@@ -26,8 +25,8 @@ struct Sampler::Job {
   std::vector<Row*> rows;  // while its prompt is computed
 
   int64_t prompt_size() const { return static_cast<int64_t>(request.prompt.size()); }
-  int64_t pages_shared() const { return prompt_size() / kPagePositions; }
-  int64_t pages_of_sample() const { return pages_for(prompt_size() + budget) - pages_shared(); }
+  int64_t pages_shared() const { return pages_for(prompt_size()); }
+  int64_t pages_of_sample() const { return pages_for(budget); }
   int64_t pages_needed() const { return pages_shared() + request.samples * pages_of_sample(); }
 };
 
@@ -153,14 +152,13 @@ void Sampler::add_rows(const std::shared_ptr<Job>& job) {
   }
 }
 
-// The first sample's pages take the prompt; the others copy the page in which they part.
 void Sampler::prefill(const std::vector<std::shared_ptr<Job>>& jobs) {
   std::vector<EngineRow> rows;
   std::vector<Job*> ends;  // of the row that ends a prompt: its job
   for (const auto& job : jobs)
     for (int64_t i = 0; i < job->prompt_size(); ++i) {
       const bool last = i == job->prompt_size() - 1;
-      rows.push_back({job->request.prompt[static_cast<size_t>(i)], i, job->rows.front()->pages, last});
+      rows.push_back({job->request.prompt[static_cast<size_t>(i)], i, job->shared_pages, last});
       ends.push_back(last ? job.get() : nullptr);
     }
   count_products(decode_products(model_.config(), rows));
@@ -168,12 +166,7 @@ void Sampler::prefill(const std::vector<std::shared_ptr<Job>>& jobs) {
     for (Row* sample : ends[row]->rows) sample->choice = choose(*sample, logits);
   });
   for (const auto& job : jobs) {
-    const auto parting = static_cast<size_t>(job->pages_shared());
-    for (Row* row : job->rows) {
-      if (row != job->rows.front() && job->prompt_size() % kPagePositions != 0)
-        state_->engine->copy_page(job->rows.front()->pages[parting], row->pages[parting]);
-      accept(*row);
-    }
+    for (Row* row : job->rows) accept(*row);
     job->rows.clear();
   }
 }
@@ -182,8 +175,9 @@ void Sampler::decode() {
   state_->engine_rows.clear();
   state_->running.clear();
   for (Row& row : state_->rows) {
+    const int64_t prompt = row.job->prompt_size();
     state_->engine_rows.push_back(
-        {row.completion.tokens.back(), row.job->prompt_size() + row.added() - 1, row.pages, true});
+        {row.completion.tokens.back(), prompt + row.added() - 1, row.pages, true, prompt});
     state_->running.push_back(&row);
   }
   count_products(decode_products(model_.config(), state_->engine_rows));

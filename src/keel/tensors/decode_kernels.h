@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "keel/tensors/panel_product.h"
+#include "keel/tensors/row_kernels.h"
 
 namespace keel {
 
 constexpr int64_t kPagePositions = 16;  // positions of one page of the cache
-constexpr int64_t kDrawBlock = 64;      // logits whose weights are summed before a draw walks over them
 
 /// Elements behind which rows and heads are filled with zeros: whole vectors at every level.
 constexpr int64_t kPadding = 16;
@@ -23,7 +23,8 @@ constexpr int64_t padded(int64_t elements) {
   return (elements + kPadding - 1) / kPadding * kPadding;
 }
 
-/// One query's heads that share a key head, against the first `positions` positions of a sequence.
+/// One query's heads that share a key head, against a prompt that samples share and what stands behind it.
+/// Sums run over blocks as forest attention's do (forest_attention_blocks): a row has the trainer's bits.
 template <class T>
 struct PagedAttention {
   const float* q = nullptr;     // (group, head), rotated; the scores are scaled by `scale`
@@ -32,31 +33,11 @@ struct PagedAttention {
   const T *keys = nullptr, *values = nullptr;  // of page 0, this layer and key head
   int64_t page_stride = 0;                     // elements from one page to the next
   const int32_t* pages = nullptr;
-  int64_t positions = 0;
-  float* scores = nullptr;                 // scratch, padded(positions)
-  T *weights = nullptr, *query = nullptr;  // scratch, padded(positions) and head
+  int64_t prefix = 0, own = 0;             // positions that are seen; each part begins a page
+  float* scores = nullptr;                 // scratch, as many as the slots of both parts' pages
+  T *weights = nullptr, *query = nullptr;  // scratch, the same, and head
   T* out = nullptr;                        // (group, out_stride)
   int64_t out_stride = 0;
-};
-
-template <class T>
-struct RowNorm {
-  const float *x = nullptr, *weight = nullptr, *bias = nullptr;  // bias: LayerNorm only, or null
-  int64_t width = 0;
-  float epsilon = 0;
-  bool centered = false;  // LayerNorm
-  T* out = nullptr;
-};
-
-enum class Gate { silu, gelu_tanh, gelu, relu };
-
-/// out (width) = act(x) · up, or act(x) when up is null.
-template <class T>
-struct GateRow {
-  Gate gate = Gate::silu;
-  const float *x = nullptr, *up = nullptr;
-  int64_t width = 0;
-  T* out = nullptr;
 };
 
 /// One row's softmax at 1 / temperature and a draw from it.
@@ -80,10 +61,11 @@ struct DecodeKernels {
   PanelKernels<uint16_t> bfloat16_panels;
   void (*attend_float)(const PagedAttention<float>&);
   void (*attend_bfloat16)(const PagedAttention<uint16_t>&);
-  void (*norm_float)(const RowNorm<float>&);
-  void (*norm_bfloat16)(const RowNorm<uint16_t>&);
-  void (*gate_float)(const GateRow<float>&);
-  void (*gate_bfloat16)(const GateRow<uint16_t>&);
+  void (*norm_float)(NormRow<float>&);
+  void (*norm_bfloat16)(NormRow<uint16_t>&);
+  void (*activate_float)(const ActivateRow<float, float>&);
+  void (*activate_bfloat16)(const ActivateRow<uint16_t, float>&);
+  void (*rotate)(const RotateRow<float>&);
   Draw (*draw)(const DrawRow&);
 
   void operator()(const PanelProduct<float>& work) const { float_panels.product(work); }
@@ -92,10 +74,10 @@ struct DecodeKernels {
   void operator()(const PackRows<uint16_t, float>& work) const { bfloat16_panels.pack(work); }
   void operator()(const PagedAttention<float>& work) const { attend_float(work); }
   void operator()(const PagedAttention<uint16_t>& work) const { attend_bfloat16(work); }
-  void operator()(const RowNorm<float>& work) const { norm_float(work); }
-  void operator()(const RowNorm<uint16_t>& work) const { norm_bfloat16(work); }
-  void operator()(const GateRow<float>& work) const { gate_float(work); }
-  void operator()(const GateRow<uint16_t>& work) const { gate_bfloat16(work); }
+  void operator()(NormRow<float> work) const { norm_float(work); }
+  void operator()(NormRow<uint16_t> work) const { norm_bfloat16(work); }
+  void operator()(const ActivateRow<float, float>& work) const { activate_float(work); }
+  void operator()(const ActivateRow<uint16_t, float>& work) const { activate_bfloat16(work); }
 };
 
 /// Those that this processor can run, the best first; the last is portable.

@@ -10,162 +10,140 @@ KEEL_KERNEL void fetch_page(const PagedAttention<T>& p, const T* cache, int64_t 
   for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i);
 }
 
-// scores (padded(positions)) = query · key at every position, kNever behind the last; returns the highest.
-template <class T>
-KEEL_KERNEL float score_pages(const PagedAttention<T>& p) {
+constexpr int64_t pages_of(int64_t positions) {
+  return (positions + kPagePositions - 1) / kPagePositions;
+}
+constexpr int kPagesOfBlock = kAttentionBlock / kPagePositions;
+
+// Calls visit(first page, keys) for each block of keys.
+template <class T, class Visit>
+KEEL_KERNEL void for_each_block(const PagedAttention<T>& p, const Visit& visit) {
+  const int64_t parts[2] = {p.prefix, p.own};
+  int64_t page = 0;
+  for (const int64_t part : parts) {
+    for (int64_t done = 0; done < part; done += kAttentionBlock)
+      visit(page + done / kPagePositions, part - done < kAttentionBlock ? part - done : kAttentionBlock);
+    page += pages_of(part);
+  }
+}
+
+// scores = query · key of kPages pages from `first` on, one chain over the words of each key; kNever behind
+// the last key. Returns the highest of each lane.
+template <int kPages, class T>
+KEEL_KERNEL Vector score_block(const PagedAttention<T>& p, int64_t first, int64_t keys) {
   using Word = typename WordOf<T>::Word;
-  constexpr int kParts = kPagePositions / kLanes, kChains = 4;
-  const T* query = p.query;
-  const int64_t words = p.head / kWord<T>, pages = (p.positions + kPagePositions - 1) / kPagePositions;
+  constexpr int kParts = kPagePositions / kLanes;
+  const Word* from[kPages];
+  for (int i = 0; i < kPages; ++i) {
+    from[i] = reinterpret_cast<const Word*>(p.keys + p.pages[first + i] * p.page_stride);
+    // The cache is read once a step, from memory: this block's values are asked for early.
+    fetch_page(p, p.values, first + i);
+  }
+  Vector sums[kPages][kParts] = {};
+  for (int64_t k = 0; k < p.head / kWord<T>; ++k) {
+    const Word word = word_at(p.query + k * kWord<T>);
+#pragma GCC unroll 8
+    for (int i = 0; i < kPages; ++i)
+#pragma GCC unroll 8
+      for (int part = 0; part < kParts; ++part)
+        sums[i][part] = add_product(sums[i][part], word, load(from[i] + k * kPagePositions + part * kLanes));
+  }
   Vector peaks = all(kNever);
-  for (int64_t page = 0; page < pages; ++page) {
-    const auto* keys = reinterpret_cast<const Word*>(p.keys + p.pages[page] * p.page_stride);
-    // The cache is read once a step, from memory: this page's values and the next one's keys are asked for
-    // early.
-    fetch_page(p, p.values, page);
-    if (page + 1 < pages) fetch_page(p, p.keys, page + 1);
+  for (int i = 0; i < kPages; ++i)
     for (int part = 0; part < kParts; ++part) {
-      Vector sums[kChains] = {};
-      for (int64_t k = 0; k < words; k += kChains)
-#pragma GCC unroll 4
-        for (int c = 0; c < kChains; ++c)
-          sums[c] = add_product(sums[c], word_at(query + (k + c) * kWord<T>),
-                                load(keys + (k + c) * kPagePositions + part * kLanes));
-      const int64_t first = page * kPagePositions + part * kLanes;
-      const Vector sum = cut((sums[0] + sums[1]) + (sums[2] + sums[3]), first, p.positions, kNever);
-      store(p.scores + first, sum);
+      const int64_t slot = i * kPagePositions + part * kLanes;
+      const Vector sum = cut(sums[i][part], slot, keys, kNever);
+      store(p.scores + first * kPagePositions + slot, sum);
       peaks = larger(peaks, sum);
     }
-  }
+  return peaks;
+}
+
+// All scores; returns the highest.
+template <class T>
+KEEL_KERNEL float score_pages(const PagedAttention<T>& p) {
+  Vector peaks = all(kNever);
+  for_each_block(p, [&](int64_t first, int64_t keys) KEEL_INLINED {
+    static_assert(kPagesOfBlock == 4);
+    const int64_t pages = pages_of(keys);
+    const Vector found = pages == 4   ? score_block<4>(p, first, keys)
+                         : pages == 3 ? score_block<3>(p, first, keys)
+                         : pages == 2 ? score_block<2>(p, first, keys)
+                                      : score_block<1>(p, first, keys);
+    peaks = larger(peaks, found);
+  });
   return highest_of(peaks);
 }
 
+// Scores to weights; returns their sum.
+template <class T>
+KEEL_KERNEL float weigh(const PagedAttention<T>& p) {
+  const float scale = p.scale * kLog2e, highest = to_integer(score_pages(p) * scale);
+  float total = 0;
+  for_each_block(p, [&](int64_t first, int64_t keys) KEEL_INLINED {
+    const int64_t begin = first * kPagePositions;
+    Vector sums = {};
+    for (int64_t i = 0; i < pages_of(keys) * kPagePositions; i += kLanes) {
+      const Vector weight = cut(softmax_weight(load(p.scores + begin + i), scale, highest), i, keys, 0.0F);
+      sums += weight;
+      store(p.weights + begin + i, weight);
+    }
+    total = sum_of(sums) + total;
+  });
+  return total;
+}
+
 // out of one strip of a head: weights · values, divided by the weights' sum.
-template <int kCount, int kChains, class T>
+template <int kCount, class T>
 KEEL_KERNEL void value_strip(const PagedAttention<T>& p, int64_t column, float inverse, T* out) {
   using Word = typename WordOf<T>::Word;
   constexpr int64_t kWordsOfPage = kPagePositions / kWord<T>;
-  const int64_t pages = (p.positions + kPagePositions - 1) / kPagePositions;
-  Vector sums[kChains][kCount] = {};
-  for (int64_t page = 0; page < pages; ++page) {
-    const auto* values = reinterpret_cast<const Word*>(p.values + p.pages[page] * p.page_stride);
-    for (int64_t k = 0; k < kWordsOfPage; k += kChains)
-#pragma GCC unroll 8
-      for (int chain = 0; chain < kChains; ++chain) {
-        const Word weight = word_at(p.weights + page * kPagePositions + (k + chain) * kWord<T>);
-        const Word* row = values + (k + chain) * p.head + column;
+  Vector totals[kCount] = {};
+  for_each_block(p, [&](int64_t first, int64_t keys) KEEL_INLINED {
+    Vector sums[kCount] = {};
+    for (int64_t page = first; page < first + pages_of(keys); ++page) {
+      const auto* values = reinterpret_cast<const Word*>(p.values + p.pages[page] * p.page_stride);
+#pragma GCC unroll 16
+      for (int64_t k = 0; k < kWordsOfPage; ++k) {
+        const Word weight = word_at(p.weights + page * kPagePositions + k * kWord<T>);
 #pragma GCC unroll 8
         for (int v = 0; v < kCount; ++v)
-          sums[chain][v] = add_product(sums[chain][v], weight, load(row + v * kLanes));
+          sums[v] = add_product(sums[v], weight, load(values + k * p.head + column + v * kLanes));
       }
-  }
-  for (int v = 0; v < kCount; ++v) {
+    }
 #pragma GCC unroll 8
-    for (int chain = 1; chain < kChains; ++chain) sums[0][v] += sums[chain][v];
-    store(out + column + v * kLanes, sums[0][v] * inverse);
-  }
+    for (int v = 0; v < kCount; ++v) totals[v] = sums[v] + totals[v];
+  });
+  for (int v = 0; v < kCount; ++v) store(out + column + v * kLanes, totals[v] * inverse);
 }
 
 template <class T>
 void attend(const PagedAttention<T>& p) {
-  const int64_t filled = (p.positions + kPagePositions - 1) / kPagePositions * kPagePositions;
   for (int64_t head = 0; head < p.group; ++head) {
     for (int64_t c = 0; c < p.head; ++c) put(p.query + c, p.q[head * p.head + c]);
-    const float scale = p.scale * kLog2e, highest = to_integer(score_pages(p) * scale);
-    Vector sums = {};
-    for (int64_t i = 0; i < filled; i += kLanes) {
-      const Vector weights = power_of_two(load(p.scores + i) * scale - highest);
-      // power_of_two() ends at 2^-126: what is not seen must weigh nothing at all
-      const Vector seen = load(p.scores + i) > 0.5F * kNever ? weights : Vector{};
-      sums += seen;
-      store(p.weights + i, seen);
-    }
-    const float inverse = 1.0F / sum_of(sums);
+    const float inverse = 1.0F / weigh(p);
     T* out = p.out + head * p.out_stride;
     int64_t column = 0;
-    for (; column + 4 * kLanes <= p.head; column += 4 * kLanes) value_strip<4, 2>(p, column, inverse, out);
-    for (; column < p.head; column += kLanes) value_strip<1, 8>(p, column, inverse, out);
+    for (; column + 4 * kLanes <= p.head; column += 4 * kLanes) value_strip<4>(p, column, inverse, out);
+    for (; column < p.head; column += kLanes) value_strip<1>(p, column, inverse, out);
   }
 }
 
-template <class T>
-void norm(const RowNorm<T>& n) {
-  const auto width = static_cast<float>(n.width);
-  Vector sums = {}, squares = {};
-  if (n.centered) along(n.width, [&](int64_t c, auto part) KEEL_INLINED { sums += load(n.x + c, part); });
-  const float mean = sum_of(sums) / width;
-  along(n.width, [&](int64_t c, auto part) KEEL_INLINED {
-    const Vector d = kept(load(n.x + c, part) - mean, part);
-    squares += d * d;
-  });
-  const float inverse = 1.0F / __builtin_sqrtf(sum_of(squares) / width + n.epsilon);
-  along(n.width, [&](int64_t c, auto part) KEEL_INLINED {
-    Vector y = (load(n.x + c, part) - mean) * inverse * load(n.weight + c, part);
-    if (n.bias != nullptr) y += load(n.bias + c, part);
-    store(n.out + c, y, part);
-  });
-}
-
-KEEL_KERNEL Vector activated(Gate gate, Vector x) {
-  if (gate == Gate::silu) return x * (1.0F / (1.0F + exponential(-x)));  // as gated_row does it
-  if (gate == Gate::relu) return x > 0.0F ? x : Vector{};
-  if (gate == Gate::gelu_tanh) {  // x/2 (1 + tanh y) = x / (1 + e^-2y)
-    const Vector y = 0.7978845608F * (x + 0.044715F * x * x * x);
-    return x / (1.0F + exponential(-2.0F * y));
-  }
-  for (int i = 0; i < kLanes; ++i) x[i] = 0.5F * x[i] * (1.0F + __builtin_erff(x[i] * 0.7071067812F));
-  return x;
-}
-
-// What a projection gave, as the trainer keeps it.
-template <class T>
-KEEL_KERNEL Vector kept_as(Vector x) {
-  T halves[kLanes];
-  store(halves, x);
-  return load(halves);
-}
-
-// width: a multiple of kPadding.
-template <class T>
-void gate(const GateRow<T>& g) {
-  for (int64_t c = 0; c < g.width; c += kLanes) {
-    const Vector y = activated(g.gate, kept_as<T>(load(g.x + c)));
-    store(g.out + c, g.up != nullptr ? y * kept_as<T>(load(g.up + c)) : y);
-  }
-}
-
-// The softmax in blocks: the draw walks over the blocks' sums, then within one block.
+// The draw walks over the blocks' sums, then within one block.
 Draw draw(const DrawRow& d) {
-  const int64_t whole = d.count / kLanes * kLanes;
-  Vector peaks = all(kNever);
-  for (int64_t i = 0; i < whole; i += kLanes) peaks = larger(peaks, load(d.logits + i));
-  float highest = highest_of(peaks);
-  for (int64_t i = whole; i < d.count; ++i) highest = d.logits[i] > highest ? d.logits[i] : highest;
+  const SoftmaxSum sum = softmax_sum(d.logits, d.count, d.inverse_temperature, d.sums);
   const auto weight = [&](int64_t i) KEEL_INLINED {
-    return exponential(all((d.logits[i] - highest) * d.inverse_temperature))[0];
+    return exponential(all((d.logits[i] - sum.highest) * d.inverse_temperature))[0];
   };
   const int64_t blocks = (d.count + kDrawBlock - 1) / kDrawBlock;
-  double total = 0;
-  for (int64_t block = 0; block < blocks; ++block) {
-    const int64_t begin = block * kDrawBlock,
-                  end = d.count - begin < kDrawBlock ? d.count : begin + kDrawBlock;
-    Vector sums = {};
-    int64_t i = begin;
-    for (; i + kLanes <= end; i += kLanes)
-      sums += exponential((load(d.logits + i) - highest) * d.inverse_temperature);
-    float sum = sum_of(sums);
-    for (; i < end; ++i) sum += weight(i);
-    d.sums[block] = sum;
-    total += static_cast<double>(sum);
-  }
   int64_t token = d.count - 1;
   if (d.given >= 0) {
     token = d.given;
   } else if (d.greedy) {
-    for (token = 0; token < d.count - 1 && d.logits[token] != highest; ++token) {
+    for (token = 0; token < d.count - 1 && d.logits[token] != sum.highest; ++token) {
     }
   } else {
-    double left = d.u * total;
+    double left = d.u * sum.total;
     int64_t block = 0;
     while (block < blocks - 1 && left > static_cast<double>(d.sums[block]))
       left -= static_cast<double>(d.sums[block++]);
@@ -179,17 +157,22 @@ Draw draw(const DrawRow& d) {
       }
     }
   }
-  const double above = static_cast<double>(d.logits[token]) - static_cast<double>(highest);
-  return {token, above * static_cast<double>(d.inverse_temperature) - __builtin_log(total)};
+  return {token, logp_of(d.logits[token], sum, d.inverse_temperature)};
 }
 
 }  // namespace
 
 extern const DecodeKernels decode_kernels;
-const DecodeKernels decode_kernels = {KEEL_LEVEL_NAME,         kPanelKernels<float>,
-                                      kPanelKernels<uint16_t>, attend<float>,
-                                      attend<uint16_t>,        norm<float>,
-                                      norm<uint16_t>,          gate<float>,
-                                      gate<uint16_t>,          draw};
+const DecodeKernels decode_kernels = {KEEL_LEVEL_NAME,
+                                      kPanelKernels<float>,
+                                      kPanelKernels<uint16_t>,
+                                      attend<float>,
+                                      attend<uint16_t>,
+                                      norm_row<float>,
+                                      norm_row<uint16_t>,
+                                      activate_row<float, float>,
+                                      activate_row<uint16_t, float>,
+                                      rotate_row<float>,
+                                      draw};
 
 }  // namespace keel::KEEL_LEVEL

@@ -79,10 +79,14 @@ void rotate_in_place(const RotaryShape& s, T* x, bool inverse) {
 }
 
 template <class T>
-void gated_silu_forward(int64_t rows, int64_t width, const T* gate_up, T* inner) {
+void activate_forward(Activation activation, bool gated, int64_t rows, int64_t width, const T* x, T* inner) {
+  const int64_t stride = gated ? 2 * width : width;
   for_each_task(rows, [&](int64_t, int64_t first, int64_t last) {
-    for (int64_t r = first; r < last; ++r)
-      kernels<T>().gated({width, bits(gate_up + 2 * r * width), nullptr, bits(inner + r * width), nullptr});
+    for (int64_t r = first; r < last; ++r) {
+      const T* const row = x + r * stride;
+      kernels<T>().activate(
+          {activation, bits(row), gated ? bits(row + width) : nullptr, width, bits(inner + r * width)});
+    }
   });
 }
 
@@ -90,8 +94,8 @@ template <class T>
 void gated_silu_backward(int64_t rows, int64_t width, const T* gate_up, const T* dinner, T* dgate_up) {
   for_each_task(rows, [&](int64_t, int64_t first, int64_t last) {
     for (int64_t r = first; r < last; ++r)
-      kernels<T>().gated_back({width, bits(gate_up + 2 * r * width), bits(dinner + r * width), nullptr,
-                               bits(dgate_up + 2 * r * width)});
+      kernels<T>().gated_back(
+          {width, bits(gate_up + 2 * r * width), bits(dinner + r * width), bits(dgate_up + 2 * r * width)});
   });
 }
 
@@ -107,7 +111,7 @@ void add_rows(int64_t count, const float* x, const T* added, float* y) {
   template void norm_backward(const NormShape&, const float*, const float*, const float*, const T*, float*, \
                               T*, float*, float*);                                                          \
   template void rotate_in_place(const RotaryShape&, T*, bool);                                              \
-  template void gated_silu_forward(int64_t, int64_t, const T*, T*);                                         \
+  template void activate_forward(Activation, bool, int64_t, int64_t, const T*, T*);                         \
   template void gated_silu_backward(int64_t, int64_t, const T*, const T*, T*);                              \
   template void add_rows(int64_t, const float*, const T*, float*);
 KEEL_FORMATS(float)

@@ -11,6 +11,8 @@
 
 #include <cstdint>
 
+#include "keel/tensors/activation.h"
+
 namespace keel {
 
 enum class NormKind { rms, layer };
@@ -48,10 +50,11 @@ struct RotaryShape {
 template <class T>
 void rotate_in_place(const RotaryShape& shape, T* x, bool inverse);
 
-/// inner = silu(gate) · up, with gate and up the two halves of each row of gate_up (rows, 2 width) (Shazeer
-/// 2020).
+/// inner (rows, width) = act(x); `gated`: act(gate) · up, with gate and up the two halves of each row of x
+/// (rows, 2 width) (Shazeer 2020).
 template <class T>
-void gated_silu_forward(int64_t rows, int64_t width, const T* gate_up, T* inner);
+void activate_forward(Activation activation, bool gated, int64_t rows, int64_t width, const T* x, T* inner);
+/// dgate_up (rows, 2 width) of silu(gate) · up.
 template <class T>
 void gated_silu_backward(int64_t rows, int64_t width, const T* gate_up, const T* dinner, T* dgate_up);
 

@@ -78,18 +78,23 @@ std::vector<Tree> trees_of(const std::vector<Segment>& segments) {
 }
 
 // Calls visit(block of the tree, its keys, whether the mask cuts it) for what the rows of one block of a
-// segment see.
+// segment see, from the root on: the order in which generation sums (decode_kernels).
 template <class Visit>
 void for_each_key_block(const std::vector<Segment>& segments, const Tree& tree, size_t index,
                         int64_t query_block, const Visit& visit) {
-  for (auto i = static_cast<int64_t>(index); i >= 0; i = segments[static_cast<size_t>(i)].parent) {
-    const Segment& segment = segments[static_cast<size_t>(i)];
-    const bool own = static_cast<size_t>(i) == index;
-    const int64_t first = tree.first_block[static_cast<size_t>(i) - tree.first];
-    const int64_t count = own ? query_block + 1 : rounded_up(segment.size(), kBlock) / kBlock;
-    for (int64_t b = 0; b < count; ++b)
-      visit(first + b, std::min(kBlock, segment.size() - b * kBlock), own && b == query_block);
-  }
+  const Segment& segment = segments[index];
+  const auto visit_all = [&](const auto& self, int64_t ancestor) -> void {
+    if (ancestor < 0) return;
+    const Segment& keys = segments[static_cast<size_t>(ancestor)];
+    self(self, keys.parent);
+    const int64_t first = tree.first_block[static_cast<size_t>(ancestor) - tree.first];
+    for (int64_t b = 0; b * kBlock < keys.size(); ++b)
+      visit(first + b, std::min(kBlock, keys.size() - b * kBlock), false);
+  };
+  visit_all(visit_all, segment.parent);
+  const int64_t first = tree.first_block[index - tree.first];
+  for (int64_t b = 0; b <= query_block; ++b)
+    visit(first + b, std::min(kBlock, segment.size() - b * kBlock), b == query_block);
 }
 
 // Calls task(tree, kv_head, buffers of the thread) for all; whoever is free takes the next, the largest trees

@@ -13,9 +13,10 @@
 #define KEEL_VECTORS 2
 #define KEEL_DOTS_BFLOAT16 0
 #include "keel/tensors/vectors.h"
-// Products, which the texts below them use, too.
+// The texts that are written with them, each with those before it.
 #include "keel/tensors/panel_product_body.h"
-// The texts that are written with them.
-#include "keel/tensors/decode_kernels_body.h"
+//
 #include "keel/tensors/row_kernels_body.h"
+//
+#include "keel/tensors/decode_kernels_body.h"
 #endif

@@ -9,10 +9,13 @@
 #include <cstdint>
 #include <vector>
 
+#include "keel/tensors/activation.h"
 #include "keel/tensors/panel_product.h"
 
 namespace keel {
 
+/// Logits whose weights are summed before a draw walks over them.
+constexpr int64_t kDrawBlock = 64;
 /// Rows and keys of a block of attention.
 constexpr int64_t kAttentionBlock = 64;
 /// The log-sum-exp of a row that is not there, so large that its probabilities are zero.
@@ -52,12 +55,22 @@ struct RotateRow {
   float sign = 1;
 };
 
-/// inner = silu(gate) · up of gate_up (2 width), and back.
+/// out = act(x) · up, or act(x) where up is null. What a projection gave is rounded to T first, as it is
+/// kept.
+template <class T, class From>
+struct ActivateRow {
+  Activation activation = Activation::silu;
+  const From *x = nullptr, *up = nullptr;
+  int64_t width = 0;
+  T* out = nullptr;
+};
+
+/// The gradient of silu(gate) · up with respect to gate_up (2 width).
 template <class T>
-struct GatedRow {
+struct GatedRowBack {
   int64_t width = 0;
   const T *gate_up = nullptr, *dinner = nullptr;
-  T *inner = nullptr, *dgate_up = nullptr;
+  T* dgate_up = nullptr;
 };
 
 /// One block of scores on its way to probabilities: raises each row's highest score to this block's, rescales
@@ -159,8 +172,8 @@ struct RowKernelsOf {
   void (*norm)(NormRow<T>&);
   void (*norm_back)(const NormRowBack<T>&);
   void (*rotate)(const RotateRow<T>&);
-  void (*gated)(const GatedRow<T>&);
-  void (*gated_back)(const GatedRow<T>&);
+  void (*activate)(const ActivateRow<T, T>&);
+  void (*gated_back)(const GatedRowBack<T>&);
   void (*softmax_block)(const SoftmaxBlock<T>&);
   void (*gradient_block)(const GradientBlock<T>&);
   void (*logprob_back)(const LogProbRowBack<T>&);

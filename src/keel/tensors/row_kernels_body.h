@@ -68,16 +68,44 @@ KEEL_KERNEL Vector sigmoid(Vector x) {
   return 1.0F / (1.0F + exponential(-x));
 }
 
+// Abramowitz and Stegun 1964, 7.1.26: off by 1.5e-7 at most.
+KEEL_KERNEL Vector error_function(Vector x) {
+  const Vector size = x < 0.0F ? -x : x, t = 1.0F / (1.0F + 0.3275911F * size);
+  Vector p = all(1.061405429F);
+  p = p * t - 1.453152027F;
+  p = p * t + 1.421413741F;
+  p = p * t - 0.284496736F;
+  p = p * t + 0.254829592F;
+  const Vector y = 1.0F - p * t * exponential(-size * size);
+  return x < 0.0F ? -y : y;
+}
+
+KEEL_KERNEL Vector activated(Activation activation, Vector x) {
+  if (activation == Activation::silu) return x * sigmoid(x);
+  if (activation == Activation::relu) return x > 0.0F ? x : Vector{};
+  if (activation == Activation::gelu_tanh)  // x/2 (1 + tanh y) = x / (1 + e^-2y)
+    return x * sigmoid(2.0F * 0.7978845608F * (x + 0.044715F * x * x * x));
+  return 0.5F * x * (1.0F + error_function(x * 0.7071067812F));
+}
+
+// What a projection gave, as the trainer keeps it.
 template <class T>
-void gated_row(const GatedRow<T>& g) {
-  along(g.width, [&](int64_t c, auto part) KEEL_INLINED {
-    const Vector gate = load(g.gate_up + c, part), up = load(g.gate_up + g.width + c, part);
-    store(g.inner + c, gate * sigmoid(gate) * up, part);
+KEEL_KERNEL Vector kept_as(Vector x) {
+  T kept[kLanes];
+  store(kept, x);
+  return load(kept);
+}
+
+template <class T, class From>
+void activate_row(const ActivateRow<T, From>& a) {
+  along(a.width, [&](int64_t c, auto part) KEEL_INLINED {
+    const Vector y = activated(a.activation, kept_as<T>(load(a.x + c, part)));
+    store(a.out + c, a.up != nullptr ? y * kept_as<T>(load(a.up + c, part)) : y, part);
   });
 }
 
 template <class T>
-void gated_row_back(const GatedRow<T>& g) {
+void gated_row_back(const GatedRowBack<T>& g) {
   along(g.width, [&](int64_t c, auto part) KEEL_INLINED {
     const Vector gate = load(g.gate_up + c, part), up = load(g.gate_up + g.width + c, part);
     const Vector d = load(g.dinner + c, part), s = sigmoid(gate);
@@ -86,21 +114,35 @@ void gated_row_back(const GatedRow<T>& g) {
   });
 }
 
+// 2^(scale score − highest), highest an integer: the fraction is taken before highest is, so that a weight
+// has the same digits whatever the highest is.
+KEEL_KERNEL Vector softmax_weight(Vector score, float scale, float highest) {
+  constexpr float kFar = 2097152.0F;  // 2^21: what is added to kIntegers keeps its place
+  Vector x = score * scale;
+  x = x < -kFar ? all(-kFar) : x;
+  x = x > kFar ? all(kFar) : x;
+  const Vector shifted = x + kIntegers, n = shifted - kIntegers;
+  Vector power = shifted - highest;
+  power = power < kIntegers - 126.0F ? all(kIntegers - 126.0F) : power;
+  return scaled_exponential(power, (x - n) * 0.69314718F);
+}
+
 template <class T>
 void softmax_block(const SoftmaxBlock<T>& b) {
   constexpr int kParts = kAttentionBlock / kLanes;
   for (int64_t r = 0; r < b.rows; ++r) {
     const int64_t limit = b.diagonal && r + 1 < b.keys ? r + 1 : b.keys;
     const float* row = b.scores + r * kAttentionBlock;
+    const float scale = b.scale * kLog2e;
     Vector x[kParts], peaks = all(kNever), sums = {};
     for (int i = 0; i < kParts; ++i) {
-      x[i] = cut(load(row + i * kLanes) * (b.scale * kLog2e), i * kLanes, limit, kNever);
+      x[i] = cut(load(row + i * kLanes), i * kLanes, limit, kNever);
       peaks = larger(peaks, x[i]);
     }
-    float highest = to_integer(highest_of(peaks));
+    float highest = to_integer(highest_of(peaks) * scale);
     if (!b.first && b.highest[r] > highest) highest = b.highest[r];
     for (int i = 0; i < kParts; ++i) {
-      const Vector weight = cut(power_of_two(x[i] - highest), i * kLanes, limit, 0.0F);
+      const Vector weight = cut(softmax_weight(x[i], scale, highest), i * kLanes, limit, 0.0F);
       sums += weight;
       store(b.weights + r * kAttentionBlock + i * kLanes, weight);
     }
@@ -196,32 +238,49 @@ float dot(const T* a, const T* b, int64_t width) {
   return sum_of(sums);
 }
 
-// With z the scaled logits: p = exp(z − lse), entropy = lse − Σ p z.
-void logprob_row(LogProbRow& r) {
+// Σ exp(z) and Σ z exp(z), z = (logit − highest) / temperature: float32 sums of a block, float64 sums of
+// blocks. sums: the blocks' first sums, or null.
+struct SoftmaxSum {
+  float highest;
+  double total, moment;
+};
+KEEL_KERNEL SoftmaxSum softmax_sum(const float* logits, int64_t count, float inverse_temperature,
+                                   float* sums) {
   Vector peaks = all(kNever);
-  along(r.count, [&](int64_t c, auto part) KEEL_INLINED {
-    const Vector x = load(r.logits + c, part);
+  along(count, [&](int64_t c, auto part) KEEL_INLINED {
+    const Vector x = load(logits + c, part);
     peaks = larger(peaks, x - (1.0F - kept(all(1.0F), part)) * -kNever);
   });
-  const float highest = highest_of(peaks);
-  double total = 0, moment = 0;
-  constexpr int64_t kRun = 1024;  // float32 sums of a run, float64 sums of runs
-  for (int64_t begin = 0; begin < r.count; begin += kRun) {
-    Vector sums = {}, moments = {};
-    along(r.count - begin < kRun ? r.count - begin : kRun, [&](int64_t c, auto part) KEEL_INLINED {
-      const Vector z = (load(r.logits + begin + c, part) - highest) * r.inverse_temperature;
+  SoftmaxSum result{highest_of(peaks), 0, 0};
+  for (int64_t begin = 0; begin < count; begin += kDrawBlock) {
+    Vector weights = {}, moments = {};
+    along(count - begin < kDrawBlock ? count - begin : kDrawBlock, [&](int64_t c, auto part) KEEL_INLINED {
+      const Vector z = (load(logits + begin + c, part) - result.highest) * inverse_temperature;
       const Vector weight = kept(exponential(z), part);
-      sums += weight;
+      weights += weight;
       moments += weight * z;
     });
-    total += static_cast<double>(sum_of(sums));
-    moment += static_cast<double>(sum_of(moments));
+    const float sum = sum_of(weights);
+    if (sums != nullptr) sums[begin / kDrawBlock] = sum;
+    result.total += static_cast<double>(sum);
+    result.moment += static_cast<double>(sum_of(moments));
   }
-  const double log_total = __builtin_log(total), scale = static_cast<double>(r.inverse_temperature);
-  const double peak = static_cast<double>(highest) * scale;
-  r.lse = static_cast<float>(peak + log_total);
-  r.entropy = static_cast<float>(log_total - moment / total);
-  r.logp = static_cast<float>(static_cast<double>(r.logits[r.token]) * scale - peak - log_total);
+  return result;
+}
+// log softmax at a logit.
+KEEL_KERNEL double logp_of(float logit, const SoftmaxSum& sum, float inverse_temperature) {
+  const double above = static_cast<double>(logit) - static_cast<double>(sum.highest);
+  return above * static_cast<double>(inverse_temperature) - __builtin_log(sum.total);
+}
+
+// With z the scaled logits: p = exp(z − lse), entropy = lse − Σ p z.
+void logprob_row(LogProbRow& r) {
+  const SoftmaxSum sum = softmax_sum(r.logits, r.count, r.inverse_temperature, nullptr);
+  const double log_total = __builtin_log(sum.total);
+  r.lse = static_cast<float>(static_cast<double>(sum.highest) * static_cast<double>(r.inverse_temperature) +
+                             log_total);
+  r.entropy = static_cast<float>(log_total - sum.moment / sum.total);
+  r.logp = static_cast<float>(logp_of(r.logits[r.token], sum, r.inverse_temperature));
 }
 
 // d logp / dz = onehot − p, d entropy / dz = −p (log p + entropy).
@@ -325,8 +384,8 @@ double squares(const float* x, int64_t count) {
 
 template <class T>
 constexpr RowKernelsOf<T> kRowKernelsOf = {
-    norm_row<T>,      norm_row_back<T>, rotate_row<T>,       gated_row<T>, gated_row_back<T>,
-    softmax_block<T>, gradient_block,   logprob_row_back<T>, add_row<T>,   pack_block<T>,
+    norm_row<T>,      norm_row_back<T>, rotate_row<T>,       activate_row<T, T>, gated_row_back<T>,
+    softmax_block<T>, gradient_block,   logprob_row_back<T>, add_row<T>,         pack_block<T>,
     scale_row<T>,     dot<T>,           adamw_range<T>};
 
 }  // namespace

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <numeric>
 
-#include "keel/rollout/exact_logp.h"
-
 namespace keel {
 namespace {
 
@@ -22,14 +20,6 @@ struct Readings {
   Tensor logp_reference;  // (N)
 };
 
-LogProbs read_tokens(const Role& role, const Tensor& hidden, const EpisodeBatch& batch, double temperature) {
-  LogProbs read = language_logprobs(role, hidden, batch.from, batch.tokens, temperature);
-  if (role.exact != nullptr)
-    read.logp =
-        with_values(read.logp, exact_logp(*role.exact, batch.forest, batch.from, batch.tokens, temperature));
-  return read;
-}
-
 Tensor rows_read(const EpisodeBatch& batch) {
   return distinct_rows({batch.from, batch.state_rows});
 }
@@ -38,8 +28,11 @@ Tensor rows_read(const EpisodeBatch& batch) {
 Readings read_models(const Players& players, const EpisodeBatch& batch, double temperature) {
   const std::vector<Role> roles = {players.policy, players.value, players.reference};
   const std::vector<Tensor> hidden = forward(batch.forest, roles, rows_read(batch));
-  const LogProbs policy = read_tokens(players.policy, hidden[0], batch, temperature),
-                 reference = read_tokens(players.reference, hidden[2], batch, temperature);
+  const auto logprobs = [&](const Role& role, const Tensor& of) {
+    return language_logprobs(role, of, batch.from, batch.tokens, temperature);
+  };
+  const LogProbs policy = logprobs(players.policy, hidden[0]),
+                 reference = logprobs(players.reference, hidden[2]);
   return {policy.logp, policy.entropy, scalar_values(players.value, hidden[1], batch.state_rows),
           reference.logp};
 }
@@ -221,9 +214,10 @@ void learn(const Lesson& lesson, std::span<const int64_t> chosen, bool policy, b
   };
   std::vector<Objective> objectives;
   if (policy)
-    objectives.push_back(policy_objective(
-        lesson, read_tokens(players.policy, read(players.policy), batch, lesson.options.temperature), batch,
-        chosen));
+    objectives.push_back(policy_objective(lesson,
+                                          language_logprobs(players.policy, read(players.policy), batch.from,
+                                                            batch.tokens, lesson.options.temperature),
+                                          batch, chosen));
   if (value)
     objectives.push_back(
         value_objective(lesson, scalar_values(players.value, read(players.value), batch.state_rows), chosen));

@@ -28,16 +28,14 @@ struct Cast {
   Model value;  // on a shared trunk its decoder's tensors are the policy's
   RewardModel judge;
   std::optional<Tokenizer> tokenizer;
-  bool shared_trunk, exact;
+  bool shared_trunk;
 
   // On a shared trunk the value reads the policy's own pass.
   Players players() const {
     const Role value_role = shared_trunk
                                 ? Role{&policy.decoder, &value.head, policy.precision, policy.recompute}
                                 : role_of(value);
-    Players players{role_of(policy), value_role, role_of(reference)};
-    if (exact) players.policy.exact = &policy, players.reference.exact = &reference;
-    return players;
+    return {role_of(policy), value_role, role_of(reference)};
   }
   std::vector<Parameter> value_parameters() const {
     return shared_trunk ? std::vector<Parameter>{{"head.weight", value.head.weight}} : value.parameters();
@@ -71,16 +69,14 @@ Model make_value(const PpoOptions& o, const Model& policy, const RewardModel& ju
 Cast make_cast(const PpoOptions& o) {
   Model policy = open_language_model(o.model, o.compute);
   const std::string& unmoved = o.reference_model.empty() ? o.model : o.reference_model;
-  // The sampler's kernels pack float32 weights: with --exact the reference keeps them.
-  Model reference =
-      o.exact ? open_language_model(unmoved, o.compute) : open_reference(unmoved, policy, o.compute);
+  Model reference = open_reference(unmoved, policy, o.compute);
   RewardModel judge(open_reward_model(o.reward_model, o.compute), o.model);
   Model value = make_value(o, policy, judge);
   set_trainable(policy, true);
   set_trainable(value, true);
   policy.recompute = value.recompute = o.recompute;
-  return {std::move(policy),       std::move(reference), std::move(value), std::move(judge),
-          load_tokenizer(o.model), o.shared_trunk,       o.exact};
+  return {std::move(policy), std::move(reference),    std::move(value),
+          std::move(judge),  load_tokenizer(o.model), o.shared_trunk};
 }
 
 UpdateOptions update_options(const PpoOptions& o, const Model& policy) {
@@ -318,8 +314,9 @@ void PpoOptions::visit(OptionVisitor& v) {
     at_least(0));
   v(&value_max_grad_norm, "value_max_grad_norm", "Clip the value's gradients; 0: never.", at_least(0));
   v(&exact, "exact",
-    "Score with the sampler's own kernels, whose rows do not depend on their batch: sampler, trainer and "
-    "reference agree to the bit where their weights do. Slower.");
+    "Stop where a log-probability of the sampler is not the trainer's to the bit. (They agree on the "
+    "processor: "
+    "training and generation sum in one order, whatever stands beside a row.)");
   v(&log_samples, "log_samples", "Responses of each step kept in samples.jsonl.", at_least(0));
 }
 
@@ -330,8 +327,7 @@ void PpoOptions::check() const {
                      "expected untruncated sampling for ppo, since ratios and KL are of the whole "
                      "distribution: add --allow-biased-sampling to go on");
   if (exact)
-    compute.check_on_processor("--exact",
-                               "only its kernels have rows that do not depend on what is beside them");
+    compute.check_on_processor("--exact", "only its kernels sum in one order in training and generation");
   if (shared_trunk && value_init == "reward")
     throw UsageError(
         "--value-init",

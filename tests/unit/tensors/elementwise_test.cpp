@@ -1,7 +1,9 @@
 // Each pass against ATen's operators and their autograd in float64, from the same rounded numbers.
 #include "keel/tensors/elementwise.h"
 
+#include <ATen/ops/gelu.h>
 #include <ATen/ops/layer_norm.h>
+#include <ATen/ops/relu.h>
 #include <ATen/ops/rms_norm.h>
 #include <ATen/ops/silu.h>
 #include <gtest/gtest.h>
@@ -110,6 +112,20 @@ TYPED_TEST(Elementwise, RotationTurnsTheHalvesOfEachHeadAndBack) {
   this->expect_close(got, x, "turned back");
 }
 
+TYPED_TEST(Elementwise, Activations) {
+  const Tensor exact = this->values({kRows, kWidth}, 1) * 4, x = exact.to(this->kType);
+  const std::vector<std::pair<Activation, Tensor>> cases = {{Activation::silu, at::silu(exact)},
+                                                            {Activation::relu, at::relu(exact)},
+                                                            {Activation::gelu, at::gelu(exact)},
+                                                            {Activation::gelu_tanh, at::gelu(exact, "tanh")}};
+  for (const auto& [activation, wanted] : cases) {
+    Tensor got = at::empty_like(x);
+    activate_forward(activation, false, kRows, kWidth, x.template const_data_ptr<TypeParam>(),
+                     got.template data_ptr<TypeParam>());
+    this->expect_close(got, wanted, "activated");
+  }
+}
+
 TYPED_TEST(Elementwise, GatedSilu) {
   Tensor gate_up = (this->values({kRows, 2 * kWidth}, 1) * 4).requires_grad_(true);
   const Tensor wanted = at::silu(gate_up.slice(1, 0, kWidth)) * gate_up.slice(1, kWidth);
@@ -117,8 +133,8 @@ TYPED_TEST(Elementwise, GatedSilu) {
   const auto dwanted = gradients(wanted, d, {gate_up});
   const Tensor x = gate_up.detach().to(this->kType).contiguous(), dinner = d.to(this->kType);
   Tensor inner = at::empty({kRows, kWidth}, this->kType), dx = at::empty_like(x);
-  gated_silu_forward(kRows, kWidth, x.template const_data_ptr<TypeParam>(),
-                     inner.template data_ptr<TypeParam>());
+  activate_forward(Activation::silu, true, kRows, kWidth, x.template const_data_ptr<TypeParam>(),
+                   inner.template data_ptr<TypeParam>());
   gated_silu_backward(kRows, kWidth, x.template const_data_ptr<TypeParam>(),
                       dinner.template const_data_ptr<TypeParam>(), dx.template data_ptr<TypeParam>());
   this->expect_close(inner, wanted, "inner");

@@ -78,9 +78,13 @@ Outputs rows_of(const RowKernels& level, int64_t width) {
   all.add(heads);
   const auto gate_up = values<T>(2 * width, 9);
   std::vector<T> inner(static_cast<size_t>(width)), dgate_up(static_cast<size_t>(2 * width));
-  kernels.gated({width, gate_up.data(), nullptr, inner.data(), nullptr});
-  kernels.gated_back({width, gate_up.data(), d.data(), nullptr, dgate_up.data()});
-  all.add(inner), all.add(dgate_up);
+  for (const auto activation :
+       {Activation::relu, Activation::gelu, Activation::gelu_tanh, Activation::silu}) {
+    kernels.activate({activation, gate_up.data(), gate_up.data() + width, width, inner.data()});
+    all.add(inner);
+  }
+  kernels.gated_back({width, gate_up.data(), d.data(), dgate_up.data()});
+  all.add(dgate_up);
   std::vector<float> y(static_cast<size_t>(width));
   kernels.add({x.data(), added.data(), y.data(), width});
   all.add(y);
