@@ -1,5 +1,6 @@
-"""`keel ppo --exact`: sampler, trainer and reference agree to the bit. And how far they lie apart without it."""
+"""Sampler, trainer and reference agree to the bit; `keel ppo --exact` stops where they do not."""
 
+import json
 import os
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from program import MODELS, ROOT, keel, needs_program, prompts, read_rows, write_rows
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
 pytestmark = needs_program
 
@@ -24,7 +25,7 @@ def ppo(folder, name, rows, model=MODELS / "llama_untied", reward_model=MODELS /
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_exact_runs_agree_to_the_bit(precision, tmp_path):
+def test_runs_agree_to_the_bit(precision, tmp_path):
     rows = write_rows(tmp_path / "rows.jsonl", prompts(18))
     options = {"precision": precision, "ppo_epochs": 1, "learning_rate": 1e-2, "temperature": 0.8}
     exact = ppo(tmp_path, "exact", rows, exact=True, **options)
@@ -32,14 +33,32 @@ def test_exact_runs_agree_to_the_bit(precision, tmp_path):
     assert exact[0]["kl"] == 0 and exact[0]["ratio_kl"] == 0  # one update a batch: the ratio is still one
     assert exact[-1]["kl"] != 0  # the policy has left its reference
     usual = ppo(tmp_path, "usual", rows, **options)
-    assert usual[0]["drift_max"] > 0
-    np.testing.assert_allclose([row["policy_loss"] for row in exact], [row["policy_loss"] for row in usual], atol=0.02)
+    assert [row["drift_max"] for row in usual] == [0, 0, 0]
+    assert [row["policy_loss"] for row in usual] == [row["policy_loss"] for row in exact]
 
 
-def test_micro_batches_do_not_move_an_exact_log_probability(tmp_path):
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_micro_batches_move_no_log_probability(precision, tmp_path):
     rows = write_rows(tmp_path / "rows.jsonl", prompts(6))
-    runs = [ppo(tmp_path, f"of-{size}", rows, steps=1, exact=True, ppo_epochs=1, micro_batch_size=size) for size in (0, 5)]
-    assert runs[0][0]["kl"] == runs[1][0]["kl"] == 0 and runs[1][0]["ratio_kl"] == 0
+    runs = [ppo(tmp_path, f"of-{size}", rows, steps=1, exact=True, ppo_epochs=1, micro_batch_size=size, precision=precision)[0] for size in (0, 5)]
+    for name in ("drift_max", "kl", "ratio_kl", "entropy", "policy_loss"):
+        assert runs[0][name] == pytest.approx(runs[1][name], rel=1e-6, abs=0 if name != "policy_loss" else 1e-6)
+
+
+def test_what_cannot_agree_is_told(tmp_path):
+    """Heads of odd size have no fused pass; the sampler's kernels sum in another order than ATen."""
+    source = MODELS / "llama_untied"
+    config = GPT2Config(vocab_size=json.loads((source / "config.json").read_text())["vocab_size"], n_positions=64,
+                        n_embd=9, n_head=3, n_layer=2, initializer_range=0.5,
+                        bos_token_id=1, eos_token_id=2)  # fmt: skip
+    torch.manual_seed(1)
+    GPT2LMHeadModel(config).save_pretrained(tmp_path / "odd")
+    rows = write_rows(tmp_path / "rows.jsonl", prompts(6))
+    options = {"model": tmp_path / "odd", "steps": 1, "precision": "float32", "value_init": "policy"}
+    assert 0 < ppo(tmp_path, "usual", rows, **options)[0]["drift_max"] < 1e-4
+    refused = keel("ppo", check=False, data=rows, output=tmp_path / "run", reward_model=MODELS / "llama_reward", batch_size=6,
+                   response_length=9, exact=True, **options)  # fmt: skip
+    assert refused.status == 1 and "--exact" in refused.err and "differ" in refused.err
 
 
 @pytest.fixture(scope="module")
@@ -59,16 +78,13 @@ def preferences_as_texts(folder, rows):
     return write_rows(folder / "texts.jsonl", [{"text": row["prompt"] + row["chosen"]} for row in rows])
 
 
-# A bias is what importance ratios would feel most. The largest of 6,000: one unit in the last place of float32 above
-# 1e-5; in bfloat16 one rounding of thousands that falls on the other side (docs/STATUS.md).
 @needs_tinystories
-@pytest.mark.parametrize("precision, mean, largest, bias", [("float32", 1e-5, 2e-5, 1e-6), ("bfloat16", 3e-3, 6e-2, 2e-4)])
-def test_drift_of_a_real_model_is_bounded(stories, tmp_path, precision, mean, largest, bias):
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_real_model_does_not_drift(stories, tmp_path, precision):
     folder, rows = stories
     row = ppo(tmp_path, "run", rows, TINYSTORIES, folder / "reward/final", precision=precision, steps=1, batch_size=4,
               samples_per_prompt=16, response_length=96, ppo_epochs=1)[0]  # fmt: skip
-    assert row["drift_mean"] <= mean and row["drift_max"] <= largest and abs(row["drift_bias"]) <= bias
-    assert precision == "float32" or row["drift_mean"] > 0
+    assert row["drift_mean"] == row["drift_max"] == row["drift_bias"] == 0
 
 
 def log_probabilities(folder, row, dtype):

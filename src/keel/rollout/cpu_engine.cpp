@@ -94,29 +94,6 @@ struct PackedBlock {
   Packed<T> qkv, out, up, down;
 };
 
-// What a projection gives is rounded where the trainer's pass (models/fused_block) rounds it: sampler and
-// trainer then err alike, and what they say of a token hardly differs.
-KEEL_INLINE float in_format(float value, bool narrow) {
-  return narrow ? bfloat16_to_float(float_to_bfloat16(value)) : value;
-}
-// x += added (+ bias), and to = from (+ bias).
-KEEL_DISPATCHED void add_row(float* x, const float* added, const float* bias, int64_t count, bool narrow) {
-#pragma omp simd
-  for (int64_t i = 0; i < count; ++i)
-    x[i] += in_format(bias != nullptr ? added[i] + bias[i] : added[i], narrow);
-}
-KEEL_DISPATCHED void copy_row(float* to, const float* from, const float* bias, int64_t count, bool narrow) {
-#pragma omp simd
-  for (int64_t i = 0; i < count; ++i)
-    to[i] = in_format(bias != nullptr ? from[i] + bias[i] : from[i], narrow);
-}
-float stored(float value, float) {
-  return value;
-}
-uint16_t stored(float value, uint16_t) {
-  return float_to_bfloat16(value);
-}
-
 template <class T>
 class CpuEngine : public Engine {
  public:
@@ -129,6 +106,12 @@ class CpuEngine : public Engine {
         head_(padded(config_.head_size)),
         queries_(config_.heads * config_.head_size),
         keys_width_(config_.kv_heads * config_.head_size),
+        slots_(slots_for(config_.max_positions) + kPagePositions),
+        hidden_stride_((config_.hidden + kPanel - 1) / kPanel * kPanel),
+        embedding_(floats(model.decoder.embedding())),
+        learned_(floats(model.decoder.learned_positions())),
+        cosines_(floats(model.decoder.cosines())),
+        sines_(floats(model.decoder.sines())),
         language_(kernels, model.head.weight, {}, in_order(config_.vocabulary)),
         qkv_stride_((queries_ + 2 * keys_width_ + kPanel - 1) / kPanel * kPanel),
         mlp_stride_(config_.gated_mlp ? (config_.mlp + kHalf - 1) / kHalf * kHalf
@@ -141,6 +124,7 @@ class CpuEngine : public Engine {
         qkv_(kChunk * qkv_stride_),
         attended_(kChunk * padded(queries_)),
         inner_(kChunk * std::max(mlp_stride_, padded(config_.mlp))),
+        added_(kChunk * hidden_stride_),
         logits_(head_rows_ * language_.panels * kPanel) {
     for (const Block& block : model.decoder.blocks())
       blocks_.push_back(
@@ -154,7 +138,7 @@ class CpuEngine : public Engine {
     values_.touch(cache_size());
     const int64_t group = config_.heads / config_.kv_heads;
     for (int member = 0; member < team_.members(); ++member)  // none has been held up yet: all of them
-      scratch_.emplace_back(slots_for(config_.max_positions) + kPagePositions, head_, group);
+      scratch_.emplace_back(slots_, head_, group);
     work_ = [this](int member) { pass(member); };
   }
 
@@ -173,14 +157,13 @@ class CpuEngine : public Engine {
  private:
   // What one member of the team needs for itself.
   struct Scratch {
-    Zeros<float> tile, scores, q;
-    Zeros<T> weights, query, out;
+    Zeros<float> tile, scores;
+    Zeros<T> weights, q, out;
     Scratch(int64_t slots, int64_t head, int64_t group)
         : tile(kRowBlock * kPanel),
-          scores(slots),
+          scores(group * slots),
+          weights(group * slots),
           q(group * head),
-          weights(slots),
-          query(head),
           out(group * head) {}
   };
 
@@ -194,7 +177,8 @@ class CpuEngine : public Engine {
     for (int64_t i = items * member / members; i < items * (member + 1) / members; ++i) item(i);
   }
 
-  // Calls finish(row, panel, tile of the row) for every row of a · weightᵀ, a: (rows, stride).
+  // Calls finish(product, its first row, its panel) for all parts of a · weightᵀ, a: (rows, stride); where
+  // the product goes is added there.
   template <class Finish>
   void multiply(int member, const T* a, int64_t stride, int64_t rows, const Packed<T>& w,
                 const Finish& finish) {
@@ -203,15 +187,25 @@ class CpuEngine : public Engine {
     share(member, w.panels * row_blocks, [&](int64_t item) {
       const int64_t panel = item / row_blocks, first = item % row_blocks * kRowBlock;
       const int64_t taken = std::min(kRowBlock, rows - first);
-      kernels_(PanelProduct<T>{.a = a + first * stride,
-                               .row_stride = stride,
-                               .rows = taken,
-                               .words = w.inner / kWord<T>,
-                               .panel = w.weights.at(panel * w.inner * kPanel),
-                               .sums = tile});
-      for (int64_t r = 0; r < taken; ++r) finish(first + r, panel, tile + r * kPanel);
+      finish(PanelProduct<T>{.a = a + first * stride,
+                             .row_stride = stride,
+                             .rows = taken,
+                             .words = w.inner / kWord<T>,
+                             .panel = w.weights.at(panel * w.inner * kPanel),
+                             .sums = tile,
+                             .bias = w.has_bias ? w.bias.at(panel * kPanel) : nullptr},
+             first, panel);
     });
     team_.barrier();
+  }
+
+  // to (rows, to_stride) = a · weightᵀ + bias, rounded to T as the trainer keeps it.
+  void project(int member, const T* a, int64_t stride, const Packed<T>& w, T* to, int64_t to_stride) {
+    multiply(member, a, stride, count(), w, [&](PanelProduct<T> product, int64_t first, int64_t panel) {
+      product.out = to + first * to_stride + panel * kPanel;
+      product.out_stride = to_stride;
+      kernels_(product);
+    });
   }
 
   // One chunk of rows through the whole model, as a member of the team.
@@ -227,13 +221,15 @@ class CpuEngine : public Engine {
 
   void embed(int64_t row) {
     const EngineRow& r = rows_[static_cast<size_t>(row)];
-    const Tensor& positions = model_.decoder.learned_positions();
-    copy_row(x_.at(row * config_.hidden), floats(model_.decoder.embedding()) + r.token * config_.hidden,
-             positions.defined() ? floats(positions) + r.position * config_.hidden : nullptr, config_.hidden,
-             false);
+    float* const x = x_.at(row * config_.hidden);
+    std::copy_n(embedding_ + r.token * config_.hidden, config_.hidden, x);
+    if (learned_ == nullptr) return;
+    const float* const position = learned_ + r.position * config_.hidden;
+    for (int64_t c = 0; c < config_.hidden; ++c) x[c] += position[c];
   }
 
-  void normalize(int64_t row, const Linear& norm, int64_t to) {
+  // The residual stream takes what was projected last; its norm goes to the row `to` of normed_.
+  void normalize(int64_t row, const Linear& norm, bool added, int64_t to) {
     float* const x = x_.at(row * config_.hidden);
     kernels_(NormRow<T>{.centered = config_.norm == Norm::layer,
                         .width = config_.hidden,
@@ -241,130 +237,134 @@ class CpuEngine : public Engine {
                         .weight = floats(norm.weight),
                         .bias = floats(norm.bias),
                         .x = x,
+                        .added = added ? added_.at(row * hidden_stride_) : nullptr,
                         .sum = x,
                         .normed = normed_.at(to * padded(config_.hidden))});
   }
 
-  void normalize_all(int member, const Linear& norm) {
-    share(member, count(), [&](int64_t row) { normalize(row, norm, row); });
+  void normalize_all(int member, const Linear& norm, bool added) {
+    share(member, count(), [&](int64_t row) { normalize(row, norm, added, row); });
     team_.barrier();
-  }
-
-  void add_projection(int member, const T* a, int64_t stride, const Packed<T>& w) {
-    multiply(member, a, stride, count(), w, [&](int64_t row, int64_t panel, const float* tile) {
-      const int64_t column = panel * kPanel;
-      add_row(x_.at(row * config_.hidden + column), tile, w.has_bias ? w.bias.at(column) : nullptr,
-              std::min(kPanel, config_.hidden - column), kNarrow);
-    });
   }
 
   void attention(int member, int64_t layer) {
     const PackedBlock<T>& block = blocks_[static_cast<size_t>(layer)];
-    normalize_all(member, block.norm1);
-    multiply(member, normed_.at(0), padded(config_.hidden), count(), block.qkv,
-             [&](int64_t row, int64_t panel, const float* tile) {
-               copy_row(qkv_.at(row * qkv_stride_ + panel * kPanel), tile,
-                        block.qkv.has_bias ? block.qkv.bias.at(panel * kPanel) : nullptr, kPanel, kNarrow);
-             });
+    normalize_all(member, block.norm1, layer > 0);
+    project(member, normed_.at(0), padded(config_.hidden), block.qkv, qkv_.at(0), qkv_stride_);
     const int64_t items = count() * config_.kv_heads;
     share(member, items, [&](int64_t i) { store(i / config_.kv_heads, i % config_.kv_heads, layer); });
     team_.barrier();
     share(member, items,
           [&](int64_t i) { attend(member, i / config_.kv_heads, i % config_.kv_heads, layer); });
     team_.barrier();
-    add_projection(member, attended_.at(0), padded(queries_), block.out);
+    project(member, attended_.at(0), padded(queries_), block.out, added_.at(0), hidden_stride_);
   }
 
-  void rotate(float* x, int64_t position) const {
-    const Tensor& cosines = model_.decoder.cosines();
+  T* queries_of(int64_t row, int64_t kv_head) const {
+    return qkv_.at(row * qkv_stride_ + kv_head * (config_.heads / config_.kv_heads) * config_.head_size);
+  }
+
+  void rotate(T* x, int64_t heads, int64_t position) const {
     const int64_t half = config_.head_size / 2;
-    if (cosines.defined())
-      kernels_.rotate({x, 1, config_.head_size, floats(cosines) + position * half,
-                       floats(model_.decoder.sines()) + position * half, 1});
+    if (cosines_ != nullptr)
+      kernels_(
+          RotateRow<T>{x, heads, config_.head_size, cosines_ + position * half, sines_ + position * half});
   }
 
-  // A row's key, rotated, and value go to its page.
+  // A row's key and value go to its page; key and queries are rotated before.
   void store(int64_t row, int64_t kv_head, int64_t layer) {
     const EngineRow& r = rows_[static_cast<size_t>(row)];
-    float* k = qkv_.at(row * qkv_stride_ + queries_ + kv_head * config_.head_size);
-    const float* v = k + keys_width_;
-    rotate(k, r.position);
+    T* const k = qkv_.at(row * qkv_stride_ + queries_ + kv_head * config_.head_size);
+    const T* const v = k + keys_width_;
+    rotate(queries_of(row, kv_head), config_.heads / config_.kv_heads, r.position);
+    rotate(k, 1, r.position);
     const int64_t place = r.slot(), slot = place % kPagePositions,
                   page = r.pages[static_cast<size_t>(place / kPagePositions)];
     const int64_t at = ((layer * config_.kv_heads + kv_head) * pages_ + page) * kPagePositions * head_;
     for (int64_t c = 0; c < config_.head_size; ++c) {
-      *keys_.at(at + key_place<T>(slot, c)) = stored(k[c], T());
-      *values_.at(at + value_place<T>(slot, c, head_)) = stored(v[c], T());
+      *keys_.at(at + key_place<T>(slot, c)) = k[c];
+      *values_.at(at + value_place<T>(slot, c, head_)) = v[c];
     }
   }
 
   void attend(int member, int64_t row, int64_t kv_head, int64_t layer) {
     const EngineRow& r = rows_[static_cast<size_t>(row)];
     Scratch& own = scratch_[static_cast<size_t>(member)];
-    const int64_t group = config_.heads / config_.kv_heads, width = config_.head_size;
-    const float* from = qkv_.at(row * qkv_stride_ + kv_head * group * width);
-    for (int64_t g = 0; g < group; ++g) {
-      float* q = own.q.at(g * head_);
-      std::copy_n(from + g * width, width, q);
-      rotate(q, r.position);
-    }
-    T* to = attended_.at(row * padded(queries_) + kv_head * group * width);
+    const int64_t group = config_.heads / config_.kv_heads, width = config_.head_size,
+                  prefix = std::min(r.prefix, r.position + 1);
+    const bool whole = head_ == width;  // else heads go through a padded copy
+    const T* const q = queries_of(row, kv_head);
+    T* const to = attended_.at(row * padded(queries_) + kv_head * group * width);
+    for (int64_t g = 0; !whole && g < group; ++g) std::copy_n(q + g * width, width, own.q.at(g * head_));
     const int64_t at = (layer * config_.kv_heads + kv_head) * pages_ * kPagePositions * head_;
-    const bool whole = head_ == width;  // else a head's padding would lie over its neighbour
-    kernels_(PagedAttention<T>{
-        own.q.at(0), group, head_, static_cast<float>(1 / std::sqrt(static_cast<double>(width))),
-        keys_.at(at), values_.at(at), kPagePositions * head_, r.pages.data(),
-        std::min(r.prefix, r.position + 1), r.position + 1 - std::min(r.prefix, r.position + 1),
-        own.scores.at(0), own.weights.at(0), own.query.at(0), whole ? to : own.out.at(0),
-        whole ? width : head_});
+    kernels_(PagedAttention<T>{.q = whole ? q : own.q.at(0),
+                               .group = group,
+                               .head = head_,
+                               .scale = static_cast<float>(1 / std::sqrt(static_cast<double>(width))),
+                               .keys = keys_.at(at),
+                               .values = values_.at(at),
+                               .page_stride = kPagePositions * head_,
+                               .pages = r.pages.data(),
+                               .prefix = prefix,
+                               .own = r.position + 1 - prefix,
+                               .scores = own.scores.at(0),
+                               .weights = own.weights.at(0),
+                               .slots = slots_,
+                               .out = whole ? to : own.out.at(0),
+                               .out_stride = whole ? width : head_});
     for (int64_t g = 0; !whole && g < group; ++g) std::copy_n(own.out.at(g * head_), width, to + g * width);
   }
 
   void mlp(int member, const PackedBlock<T>& block) {
-    normalize_all(member, block.norm2);
+    normalize_all(member, block.norm2, true);
     const int64_t wide = config_.gated_mlp ? kHalf : kPanel;
-    multiply(
-        member, normed_.at(0), padded(config_.hidden), count(), block.up,
-        [&](int64_t row, int64_t panel, float* tile) {
-          if (block.up.has_bias) add_row(tile, block.up.bias.at(panel * kPanel), nullptr, kPanel, false);
-          kernels_(ActivateRow<T, float>{config_.activation, tile, config_.gated_mlp ? tile + kHalf : nullptr,
-                                         wide, inner_.at(row * mlp_stride_ + panel * wide)});
-        });
-    add_projection(member, inner_.at(0), mlp_stride_, block.down);
+    multiply(member, normed_.at(0), padded(config_.hidden), count(), block.up,
+             [&](const PanelProduct<T>& product, int64_t first, int64_t panel) {
+               kernels_(product);
+               for (int64_t r = 0; r < product.rows; ++r) {
+                 float* const tile = product.sums + r * kPanel;
+                 for (int64_t j = 0; product.bias != nullptr && j < kPanel; ++j) tile[j] += product.bias[j];
+                 kernels_(ActivateRow<T, float>{config_.activation, tile,
+                                                config_.gated_mlp ? tile + kHalf : nullptr, wide,
+                                                inner_.at((first + r) * mlp_stride_ + panel * wide)});
+               }
+             });
+    project(member, inner_.at(0), mlp_stride_, block.down, added_.at(0), hidden_stride_);
   }
 
   // Logits of some of the wanted rows, handed to the sink.
-  void language(int member, size_t first, size_t taken) {
+  void language(int member, size_t first_wanted, size_t taken) {
     const auto rows = static_cast<int64_t>(taken);
-    share(member, rows,
-          [&](int64_t i) { normalize(wanted_[first + static_cast<size_t>(i)], model_.decoder.norm(), i); });
+    const auto row_of = [&](int64_t i) { return wanted_[first_wanted + static_cast<size_t>(i)]; };
+    share(member, rows, [&](int64_t i) { normalize(row_of(i), model_.decoder.norm(), true, i); });
     team_.barrier();
     const int64_t stride = language_.panels * kPanel;
     multiply(member, normed_.at(0), padded(config_.hidden), rows, language_,
-             [&](int64_t row, int64_t panel, const float* tile) {
-               copy_row(logits_.at(row * stride + panel * kPanel), tile, nullptr, kPanel, false);
+             [&](PanelProduct<T> product, int64_t first, int64_t panel) {
+               product.sums = logits_.at(first * stride + panel * kPanel);
+               product.sums_stride = stride;
+               kernels_(product);
              });
     share(member, rows, [&](int64_t i) {
-      (*sink_)(first_row_ + static_cast<size_t>(wanted_[first + static_cast<size_t>(i)]),
+      (*sink_)(first_row_ + static_cast<size_t>(row_of(i)),
                {logits_.at(i * stride), static_cast<size_t>(config_.vocabulary)});
     });
     team_.barrier();
   }
 
-  static constexpr bool kNarrow = std::is_same_v<T, uint16_t>;
   const Model& model_;
   const DecoderConfig& config_;
   const DecodeKernels& kernels_;
   ThreadTeam team_;
-  int64_t pages_, head_, queries_, keys_width_;
+  int64_t pages_, head_, queries_, keys_width_, slots_, hidden_stride_;
+  const float *embedding_, *learned_, *cosines_, *sines_;
   Packed<T> language_;
   int64_t qkv_stride_, mlp_stride_, head_rows_;
   std::vector<PackedBlock<T>> blocks_;
   Zeros<T> keys_, values_;  // (layers, kv_heads, pages, a page of the head)
   Zeros<float> x_;
   Zeros<T> normed_;
-  Zeros<float> qkv_;
-  Zeros<T> attended_, inner_;
+  Zeros<T> qkv_, attended_, inner_, added_;
   Zeros<float> logits_;
   std::vector<Scratch> scratch_;
   std::function<void(int)> work_;

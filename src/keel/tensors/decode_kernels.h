@@ -27,16 +27,17 @@ constexpr int64_t padded(int64_t elements) {
 /// Sums run over blocks as forest attention's do (forest_attention_blocks): a row has the trainer's bits.
 template <class T>
 struct PagedAttention {
-  const float* q = nullptr;     // (group, head), rotated; the scores are scaled by `scale`
+  const T* q = nullptr;         // (group, head), rotated; the scores are scaled by `scale`
   int64_t group = 0, head = 0;  // head: padded
   float scale = 1;
   const T *keys = nullptr, *values = nullptr;  // of page 0, this layer and key head
   int64_t page_stride = 0;                     // elements from one page to the next
   const int32_t* pages = nullptr;
-  int64_t prefix = 0, own = 0;             // positions that are seen; each part begins a page
-  float* scores = nullptr;                 // scratch, as many as the slots of both parts' pages
-  T *weights = nullptr, *query = nullptr;  // scratch, the same, and head
-  T* out = nullptr;                        // (group, out_stride)
+  int64_t prefix = 0, own = 0;  // positions that are seen; each part begins a page
+  float* scores = nullptr;      // scratch (group, slots)
+  T* weights = nullptr;         // the same
+  int64_t slots = 0;            // at least those of both parts' pages
+  T* out = nullptr;             // (group, out_stride)
   int64_t out_stride = 0;
 };
 
@@ -65,7 +66,8 @@ struct DecodeKernels {
   void (*norm_bfloat16)(NormRow<uint16_t>&);
   void (*activate_float)(const ActivateRow<float, float>&);
   void (*activate_bfloat16)(const ActivateRow<uint16_t, float>&);
-  void (*rotate)(const RotateRow<float>&);
+  void (*rotate_float)(const RotateRow<float>&);
+  void (*rotate_bfloat16)(const RotateRow<uint16_t>&);
   Draw (*draw)(const DrawRow&);
 
   void operator()(const PanelProduct<float>& work) const { float_panels.product(work); }
@@ -74,6 +76,8 @@ struct DecodeKernels {
   void operator()(const PackRows<uint16_t, float>& work) const { bfloat16_panels.pack(work); }
   void operator()(const PagedAttention<float>& work) const { attend_float(work); }
   void operator()(const PagedAttention<uint16_t>& work) const { attend_bfloat16(work); }
+  void operator()(const RotateRow<float>& work) const { rotate_float(work); }
+  void operator()(const RotateRow<uint16_t>& work) const { rotate_bfloat16(work); }
   void operator()(NormRow<float> work) const { norm_float(work); }
   void operator()(NormRow<uint16_t> work) const { norm_bfloat16(work); }
   void operator()(const ActivateRow<float, float>& work) const { activate_float(work); }

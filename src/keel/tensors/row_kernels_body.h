@@ -80,28 +80,43 @@ KEEL_KERNEL Vector error_function(Vector x) {
   return x < 0.0F ? -y : y;
 }
 
-KEEL_KERNEL Vector activated(Activation activation, Vector x) {
-  if (activation == Activation::silu) return x * sigmoid(x);
-  if (activation == Activation::relu) return x > 0.0F ? x : Vector{};
-  if (activation == Activation::gelu_tanh)  // x/2 (1 + tanh y) = x / (1 + e^-2y)
+template <Activation kActivation>
+KEEL_KERNEL Vector activated(Vector x) {
+  if (kActivation == Activation::silu) return x * sigmoid(x);
+  if (kActivation == Activation::relu) return x > 0.0F ? x : Vector{};
+  if (kActivation == Activation::gelu_tanh)  // x/2 (1 + tanh y) = x / (1 + e^-2y)
     return x * sigmoid(2.0F * 0.7978845608F * (x + 0.044715F * x * x * x));
   return 0.5F * x * (1.0F + error_function(x * 0.7071067812F));
 }
 
 // What a projection gave, as the trainer keeps it.
-template <class T>
+template <class T, class From>
 KEEL_KERNEL Vector kept_as(Vector x) {
-  T kept[kLanes];
-  store(kept, x);
-  return load(kept);
+  if (sizeof(T) == sizeof(From)) return x;
+  const Words bits = __builtin_convertvector(to_bfloat16(x), Words) << 16;
+  return (Vector)bits;
+}
+
+template <Activation kActivation, class T, class From>
+KEEL_KERNEL void activate(const ActivateRow<T, From>& a) {
+  along(a.width, [&](int64_t c, auto part) KEEL_INLINED {
+    const Vector y = activated<kActivation>(kept_as<T, From>(load(a.x + c, part)));
+    store(a.out + c, a.up != nullptr ? y * kept_as<T, From>(load(a.up + c, part)) : y, part);
+  });
 }
 
 template <class T, class From>
 void activate_row(const ActivateRow<T, From>& a) {
-  along(a.width, [&](int64_t c, auto part) KEEL_INLINED {
-    const Vector y = activated(a.activation, kept_as<T>(load(a.x + c, part)));
-    store(a.out + c, a.up != nullptr ? y * kept_as<T>(load(a.up + c, part)) : y, part);
-  });
+  switch (a.activation) {
+    case Activation::silu:
+      return activate<Activation::silu>(a);
+    case Activation::gelu:
+      return activate<Activation::gelu>(a);
+    case Activation::gelu_tanh:
+      return activate<Activation::gelu_tanh>(a);
+    case Activation::relu:
+      return activate<Activation::relu>(a);
+  }
 }
 
 template <class T>
@@ -244,6 +259,7 @@ struct SoftmaxSum {
   float highest;
   double total, moment;
 };
+template <bool kMoment>
 KEEL_KERNEL SoftmaxSum softmax_sum(const float* logits, int64_t count, float inverse_temperature,
                                    float* sums) {
   Vector peaks = all(kNever);
@@ -251,19 +267,24 @@ KEEL_KERNEL SoftmaxSum softmax_sum(const float* logits, int64_t count, float inv
     const Vector x = load(logits + c, part);
     peaks = larger(peaks, x - (1.0F - kept(all(1.0F), part)) * -kNever);
   });
+  constexpr int64_t kRun = 16 * kDrawBlock;  // of moments, which no draw walks over
   SoftmaxSum result{highest_of(peaks), 0, 0};
+  Vector moments = {};
   for (int64_t begin = 0; begin < count; begin += kDrawBlock) {
-    Vector weights = {}, moments = {};
+    Vector weights = {};
     along(count - begin < kDrawBlock ? count - begin : kDrawBlock, [&](int64_t c, auto part) KEEL_INLINED {
       const Vector z = (load(logits + begin + c, part) - result.highest) * inverse_temperature;
       const Vector weight = kept(exponential(z), part);
       weights += weight;
-      moments += weight * z;
+      if (kMoment) moments += weight * z;
     });
     const float sum = sum_of(weights);
     if (sums != nullptr) sums[begin / kDrawBlock] = sum;
     result.total += static_cast<double>(sum);
-    result.moment += static_cast<double>(sum_of(moments));
+    if (kMoment && (begin % kRun == kRun - kDrawBlock || begin + kDrawBlock >= count)) {
+      result.moment += static_cast<double>(sum_of(moments));
+      moments = Vector{};
+    }
   }
   return result;
 }
@@ -275,7 +296,7 @@ KEEL_KERNEL double logp_of(float logit, const SoftmaxSum& sum, float inverse_tem
 
 // With z the scaled logits: p = exp(z − lse), entropy = lse − Σ p z.
 void logprob_row(LogProbRow& r) {
-  const SoftmaxSum sum = softmax_sum(r.logits, r.count, r.inverse_temperature, nullptr);
+  const SoftmaxSum sum = softmax_sum<true>(r.logits, r.count, r.inverse_temperature, nullptr);
   const double log_total = __builtin_log(sum.total);
   r.lse = static_cast<float>(static_cast<double>(sum.highest) * static_cast<double>(r.inverse_temperature) +
                              log_total);

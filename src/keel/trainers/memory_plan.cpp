@@ -52,7 +52,7 @@ int64_t panels_bytes(const Model& model) {
 // Hidden rows with their gradient; the head packed for both directions; one chunk of logits.
 int64_t head_bytes(const Model& model, int64_t scored) {
   const int64_t width = model.config().hidden, vocabulary = model.head.weight.size(0);
-  return scored * width * (2 * element(model) + 3 * kFloat) + 2 * element(model) * vocabulary * width +
+  return scored * width * (element(model) + 3 * kFloat) + 2 * element(model) * vocabulary * width +
          std::min(kChunkElements, scored * vocabulary) * element(model);
 }
 
@@ -72,8 +72,8 @@ int64_t largest_micro_batch(const std::vector<int64_t>& row_tokens, const MicroB
 int64_t pass_bytes(const Model& model, PassSize size) {
   const int64_t layers = model.config().layers, all = size.tokens * kept(model),
                 unread = (size.tokens - size.read) * kept_behind(model);
-  const int64_t blocks =
-      model.recompute ? size.tokens * layers * kFloat * model.config().hidden + all : layers * all - unread;
+  const int64_t inputs = size.tokens * kFloat * model.config().hidden;  // of a block, part of what it keeps
+  const int64_t blocks = model.recompute ? (layers - 1) * inputs + all : layers * all - unread;
   const bool language = model.head.kind == HeadKind::language;
   return blocks + panels_bytes(model) + size.tokens * on_the_way_back(model) +
          (language ? head_bytes(model, size.read) : 0);

@@ -166,19 +166,29 @@ std::vector<double> sequence_sums(const Tensor& values, const std::vector<int64_
   return sums;
 }
 
-// How far the sampler's log-probabilities, in the trainer's format, lie from the trainer's: the mean
-// difference (its bias), and mean, 99.9th percentile and largest of |difference|.
-void add_drift(Json& row, const Tensor& logp, const std::vector<double>& sampler) {
+// The trainer's log-probabilities less the sampler's, in the trainer's format.
+Tensor drift_of(const Tensor& logp, const std::vector<double>& sampler) {
   const Tensor sampled = at::tensor(sampler, at::kDouble).to(logp.scalar_type()).to(at::kDouble);
-  const Tensor bias = logp.to(at::kDouble) - sampled, difference = bias.abs();
-  row["drift_bias"] = bias.mean().item().toDouble();
-  row["drift_mean"] = difference.mean().item().toDouble();
-  row["drift_max"] = difference.max().item().toDouble();
+  return logp.to(at::kDouble) - sampled;
+}
+
+// Its mean (the bias), and mean, 99.9th percentile and largest of its size.
+void add_drift(Json& row, const Tensor& drift) {
+  const Tensor size = std::get<0>(drift.abs().sort());
+  row["drift_bias"] = drift.mean().item().toDouble();
+  row["drift_mean"] = size.mean().item().toDouble();
+  row["drift_max"] = size[-1].item().toDouble();
   row["drift_p999"] =
-      std::get<0>(
-          difference.sort())[static_cast<int64_t>(0.999 * static_cast<double>(difference.numel() - 1))]
-          .item()
-          .toDouble();
+      size[static_cast<int64_t>(0.999 * static_cast<double>(size.numel() - 1))].item().toDouble();
+}
+
+void check_exact(const Tensor& drift) {
+  const int64_t different = drift.ne(0).sum().item().toLong();
+  if (different > 0)
+    throw Error("ppo", "expected with --exact the same log-probabilities of sampler and trainer, got " +
+                           std::to_string(different) + " of " + std::to_string(drift.numel()) +
+                           " that differ, by up to " + std::to_string(drift.abs().max().item().toDouble()) +
+                           ": this model does not run by the fused pass; leave --exact out");
 }
 
 Json metrics_of(const Rollouts& rollouts, const Experience& e, const UpdateReport& report,
@@ -205,7 +215,7 @@ Json metrics_of(const Rollouts& rollouts, const Experience& e, const UpdateRepor
               {"score_covariance", covariance(rollouts.rewards, report.logp_change)},
               {"gradient_norm", report.gradient_norm},
               {"value_gradient_norm", report.value_gradient_norm}};
-  add_drift(row, e.logp, rollouts.sampler_logps);
+  add_drift(row, drift_of(e.logp, rollouts.sampler_logps));
   return row;
 }
 
@@ -377,6 +387,7 @@ void train_ppo(PpoOptions& options) {
     const Experience experience = run.times().measure("experience", [&] {
       return make_experience(players, rollouts.episodes, controller.coefficient, update);
     });
+    if (options.exact) check_exact(drift_of(experience.logp, rollouts.sampler_logps));
     // 4. Epochs of mini-batch updates.
     const auto episodes = static_cast<int64_t>(experience.episodes.size());
     const auto shuffled = [&](int64_t epoch) {
