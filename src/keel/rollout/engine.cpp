@@ -1,6 +1,12 @@
 #include "keel/rollout/engine.h"
 
+#include "keel/rollout/page_pool.h"
+
 namespace keel {
+
+int64_t EngineRow::slot() const {
+  return position < prefix ? position : slots_for(prefix) + position - prefix;
+}
 
 double decode_products(const DecoderConfig& config, std::span<const EngineRow> rows) {
   double blocks = 0, head = 0;

@@ -10,7 +10,6 @@
 #include <memory>
 
 #include "keel/models/model.h"
-#include "keel/rollout/page_pool.h"
 
 namespace keel {
 
@@ -23,7 +22,8 @@ struct EngineRow {
   /// Positions of a prompt that others share: what stands behind them begins a page of its own.
   int64_t prefix = 0;
 
-  int64_t slot() const { return position < prefix ? position : slots_for(prefix) + position - prefix; }
+  /// Where its key and value lie, counted over the slots of its pages.
+  int64_t slot() const;
 };
 
 /// Receives the float32 logits (vocabulary) of rows[row], for several rows at once on as many threads. May

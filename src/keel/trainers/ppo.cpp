@@ -185,10 +185,12 @@ void add_drift(Json& row, const Tensor& drift) {
 void check_exact(const Tensor& drift) {
   const int64_t different = drift.ne(0).sum().item().toLong();
   if (different > 0)
-    throw Error("ppo", "expected with --exact the same log-probabilities of sampler and trainer, got " +
-                           std::to_string(different) + " of " + std::to_string(drift.numel()) +
-                           " that differ, by up to " + std::to_string(drift.abs().max().item().toDouble()) +
-                           ": this model does not run by the fused pass; leave --exact out");
+    throw Error(
+        "ppo",
+        "expected with --exact the same log-probabilities of sampler and trainer, got " +
+            std::to_string(different) + " of " + std::to_string(drift.numel()) + " that differ, by up to " +
+            std::to_string(drift.abs().max().item().toDouble()) +
+            ": this model or machine does not sum training and generation in one order; leave --exact out");
 }
 
 Json metrics_of(const Rollouts& rollouts, const Experience& e, const UpdateReport& report,
