@@ -51,6 +51,26 @@ TEST(Panels, MultiplyAsFloat64Says) {
     }
 }
 
+template <class T>
+void expect_sums(const std::array<int64_t, 3>& shape) {
+  const auto type = c10::CppTypeToScalarType<T>::value;
+  const Case c(shape, type);
+  const auto panels = Panels<T>::of_rows(c.weight);
+  Tensor sums = at::full({shape[0], panels.padded_outputs()}, 7.0, at::kFloat);
+  panels.multiply_rows(c.x.template const_data_ptr<T>(), c.x.stride(0), shape[0],
+                       sums.template data_ptr<float>());
+  const Tensor wanted = exact(c.x).matmul(exact(c.weight.to(type)).t());
+  EXPECT_LT(largest_difference(sums.narrow(1, 0, shape[1]), wanted), tolerance(at::kFloat, wanted));
+}
+
+TEST(Panels, SumsAreFloat32) {
+  for (const auto& shape : kShapes) {
+    SCOPED_TRACE(shape[2]);
+    expect_sums<float>(shape);
+    expect_sums<c10::BFloat16>(shape);
+  }
+}
+
 TEST(Panels, ARowDoesNotDependOnThoseBesideIt) {
   for (const auto type : {at::kFloat, at::kBFloat16})
     for (const auto& shape : kShapes) {
