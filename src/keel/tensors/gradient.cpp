@@ -20,7 +20,10 @@ Tensor& own_gradient(const Tensor& parameter) {
 Tensor passed_on(const Tensor& weight, const Tensor& dy, const Tensor& x) {
   if (!owns_gradient(weight)) return at::mm(dy.t(), x).to(weight.scalar_type());
   at::NoGradGuard no_grad;
-  add_weight_gradient(own_gradient(weight), dy, x);
+  Tensor& own = weight.mutable_grad();
+  const bool fresh = !own.defined();
+  if (fresh) own = at::empty_like(weight.detach());
+  add_weight_gradient(own, dy, x, fresh);
   return {};
 }
 

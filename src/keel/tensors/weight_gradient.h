@@ -10,11 +10,12 @@
 
 namespace keel {
 
-/// gradient (out, in) float32, contiguous, += dyᵀ x. dy: (rows, out), x: (rows, in), both of one format,
-/// whose rows are contiguous. The result does not depend on the number of threads.
-void add_weight_gradient(const Tensor& gradient, const Tensor& dy, const Tensor& x);
+/// gradient (out, in) float32, contiguous, += dyᵀ x, or = where it is `fresh`: what stands in it is not read.
+/// dy: (rows, out), x: (rows, in), both of one format, whose rows are contiguous. The result does not depend
+/// on the number of threads.
+void add_weight_gradient(const Tensor& gradient, const Tensor& dy, const Tensor& x, bool fresh = false);
 
 /// The same by ATen's operators.
-void add_weight_gradient_plain(const Tensor& gradient, const Tensor& dy, const Tensor& x);
+void add_weight_gradient_plain(const Tensor& gradient, const Tensor& dy, const Tensor& x, bool fresh = false);
 
 }  // namespace keel

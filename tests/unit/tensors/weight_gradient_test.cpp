@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "tensors/dense_reference.h"
 
 namespace keel {
@@ -28,6 +30,9 @@ TEST(WeightGradient, IsAddedAsFloat64Says) {
       EXPECT_LT(largest_difference(plain, wanted), 2 * tolerance);
       add_weight_gradient(got, dy, x);
       EXPECT_LT(largest_difference(got, 2 * wanted - before), 4 * tolerance);
+      const Tensor fresh = at::full_like(before, std::nan(""));
+      add_weight_gradient(fresh, dy, x, true);
+      EXPECT_LT(largest_difference(fresh, wanted - before.to(at::kDouble)), 2 * tolerance);
     }
 }
 
