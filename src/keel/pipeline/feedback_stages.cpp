@@ -310,6 +310,7 @@ class ShownModel {
 
 void run_label(LabelStageOptions& o) {
   const auto store = open_store(o.store, Access::write);
+  store->add_rankings(2, 0);
   const RewardFolder first = first_reward_model(o), latest = latest_reward_model(o);
   LabelHooks hooks;
   ShownModel shown;
