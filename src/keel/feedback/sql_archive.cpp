@@ -108,6 +108,7 @@ Json text_json(const std::string& text) {
 
 std::string text_of(const Json& value, const std::string& where) {
   if (value.is_string()) return value.get<std::string>();
+  if (!value.is_object()) throw Error(where, "expected a text or its bytes, got " + json_text(value));
   const std::string hex = json_get<std::string>(value, "bytes", "", where);
   std::string text(hex.size() / 2, '\0');
   size_t size = 0;
@@ -131,6 +132,7 @@ Json row_json(const Rows& row, Columns columns) {
 // The values of a row behind `first` (a parent's id), their texts kept alive beside them.
 struct BoundRow {
   BoundRow(const Json& object, Columns columns, std::optional<int64_t> first, const std::string& where) {
+    if (!object.is_object()) throw Error(where, "expected an object as row, got " + json_text(object));
     texts.reserve(columns.size());
     if (first) values.emplace_back(*first);
     for (const Column& column : columns) {
@@ -170,9 +172,8 @@ Json record_json(Database& database, const Record& record, int64_t subject) {
 void add_record(Database& database, const Json& line, const std::string& where) {
   const std::string kind = json_get<std::string>(line, "kind", "", where);
   const Record* record = record_named(kind);
-  if (record == nullptr || !line.contains("row") || !line["row"].is_object())
-    throw Error(where, "expected a row of a known kind, got \"" + kind + "\"");
-  const Json& row = line["row"];
+  if (record == nullptr) throw Error(where, "expected a row of a known kind, got \"" + kind + "\"");
+  const Json row = json_get<Json>(line, "row", Json(), where);
   add_row(database, record->insert, BoundRow(row, record->columns, {}, where));
   const auto id = json_get<int64_t>(row, "id", 0, where);
   if (record->insert_item != nullptr)

@@ -9,6 +9,7 @@
 
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include "keel/feedback/store.h"
 #include "temporary_folder.h"
@@ -29,7 +30,7 @@ class StorePlace {
     if (address != nullptr) server_ = address;
   }
   ~StorePlace() {
-    for (int i = 0; i < made_; ++i) on_server("DROP SCHEMA " + schema(i) + " CASCADE");
+    for (const std::string& name : made_) on_server("DROP SCHEMA " + name + " CASCADE");
   }
   StorePlace(const StorePlace&) = delete;
   StorePlace& operator=(const StorePlace&) = delete;
@@ -39,7 +40,9 @@ class StorePlace {
   /// Where a new store may be made.
   std::string fresh() {
     if (backend_ == Backend::sqlite) return folder_ / ("store-" + std::to_string(made_files_++) + ".db");
-    const std::string name = schema(made_++);
+    static int number = 0;
+    const std::string name = "keel_test_" + std::to_string(getpid()) + "_" + std::to_string(number++);
+    made_.push_back(name);
     on_server("CREATE SCHEMA " + name);
     return server_ + (server_.find('?') == std::string::npos ? "?" : "&") + "options=-csearch_path%3D" + name;
   }
@@ -51,9 +54,6 @@ class StorePlace {
   std::filesystem::path file(const std::string& name) const { return folder_ / name; }
 
  private:
-  static std::string schema(int number) {
-    return "keel_test_" + std::to_string(getpid()) + "_" + std::to_string(number);
-  }
   void on_server(const std::string& sql) const { ASSERT_EQ(run(server_, sql), ""); }
   static std::string run(const std::string& where, const std::string& sql) {
     PGconn* connection = PQconnectdb(where.c_str());
@@ -82,7 +82,8 @@ class StorePlace {
   Backend backend_;
   std::string server_;
   TemporaryFolder folder_;
-  int made_ = 0, made_files_ = 0;
+  std::vector<std::string> made_;  // schemas
+  int made_files_ = 0;
 };
 
 }  // namespace keel::feedback
