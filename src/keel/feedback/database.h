@@ -1,9 +1,9 @@
-// What the store asks of a database: statements with bound parameters, and transactions. SQLite and PostgreSQL
-// stand behind it (sqlite.h, postgres.h); the SQL is written once, in what both understand, its parameters as
-// ?1, ?2, ...
+// What the store asks of a database: statements with bound parameters, and transactions. SQLite and
+// PostgreSQL stand behind it (sqlite.h, postgres.h); the SQL is written once, in what both understand, its
+// parameters as ?1, ?2, ...
 //
-// Text is bytes: a model may write any, a zero byte too. It reaches SQL only through parameters; the SQL itself
-// is always a constant of the program.
+// Text is bytes: a model may write any, a zero byte too. It reaches SQL only through parameters; the SQL
+// itself is always a constant of the program.
 #pragma once
 
 #include <array>

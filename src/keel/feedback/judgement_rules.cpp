@@ -69,7 +69,8 @@ void check_text(const Judgement& j) {
   refuse_unless(!wants_text || !j.text.empty(), "judgement", "expected a text, got none");
   refuse_unless(wants_text || j.type == JudgementType::skip || j.text.empty(), "judgement",
                 "expected no text in a ranking, a rating or a label");
-  refuse_unless(j.text.size() <= kLongestText, "judgement", "expected at most 262144 bytes of text, got more");
+  refuse_unless(j.text.size() <= kLongestText, "judgement",
+                "expected at most 262144 bytes of text, got more");
 }
 
 }  // namespace

@@ -19,7 +19,8 @@ std::string one_line(std::string message) {
   return message;
 }
 
-// postgresql://user:secret@host/name → postgresql://user@host/name; what follows "?" may hold a password, too.
+// postgresql://user:secret@host/name → postgresql://user@host/name; what follows "?" may hold a password,
+// too.
 std::string without_secrets(std::string address) {
   address = address.substr(0, address.find('?'));
   const size_t user = address.find("://") + 3, at = address.rfind('@');
@@ -52,7 +53,8 @@ struct Parameters {
     };
     if (const auto* text = std::get_if<std::string_view>(&value))
       return put(text->data() == nullptr ? "" : text->data(), text->size());
-    if (const auto* integer = std::get_if<int64_t>(&value)) word = big_endian(static_cast<uint64_t>(*integer));
+    if (const auto* integer = std::get_if<int64_t>(&value))
+      word = big_endian(static_cast<uint64_t>(*integer));
     if (const auto* real = std::get_if<double>(&value)) word = big_endian(std::bit_cast<uint64_t>(*real));
     put(value.index() == 0 ? nullptr : reinterpret_cast<const char*>(&word), sizeof word);
   }
@@ -115,7 +117,8 @@ PostgresDatabase::PostgresDatabase(const std::string& address) : name_(without_s
     PQfinish(connection_);
     throw Error(name_, "cannot connect: " + message);
   }
-  PQsetNoticeProcessor(connection_, [](void*, const char*) {}, nullptr);
+  PQsetNoticeProcessor(
+      connection_, [](void*, const char*) {}, nullptr);
 }
 
 PostgresDatabase::~PostgresDatabase() {

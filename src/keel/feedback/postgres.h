@@ -1,5 +1,5 @@
-// PostgreSQL behind the store's Database, by libpq. Texts are columns of bytea, because PostgreSQL's text holds
-// neither zero bytes nor what is not UTF-8, and models write both.
+// PostgreSQL behind the store's Database, by libpq. Texts are columns of bytea, because PostgreSQL's text
+// holds neither zero bytes nor what is not UTF-8, and models write both.
 //
 // Writers go one at a time, as in SQLite (an advisory lock held to the end of the transaction), so that event
 // ids grow in the order of commits and a reader who has seen one has seen all before it.

@@ -281,8 +281,11 @@ constexpr const char* kRefusal = "the store is append-only: a correction is a ne
 
 std::string sqlite_trigger(const std::string& table, const std::string& change, const std::string& unless) {
   return "CREATE TRIGGER " + table + "_no_" + change + " BEFORE " +
-         (change == "replace" ? "INSERT" : change == "update" ? "UPDATE" : "DELETE") + " ON " + table +
-         (unless.empty() ? "" : " WHEN " + unless) + " BEGIN SELECT RAISE(ABORT, '" + kRefusal + "'); END;\n";
+         (change == "replace"  ? "INSERT"
+          : change == "update" ? "UPDATE"
+                               : "DELETE") +
+         " ON " + table + (unless.empty() ? "" : " WHEN " + unless) + " BEGIN SELECT RAISE(ABORT, '" +
+         kRefusal + "'); END;\n";
 }
 
 std::string sqlite_triggers() {
@@ -294,9 +297,10 @@ std::string sqlite_triggers() {
     text += sqlite_trigger(name, "replace", "EXISTS (SELECT 1 FROM " + name + " WHERE " + table.same + ")");
   }
   for (const auto& [table, kind] : kRedacted)
-    text += sqlite_trigger(table, "update",
-                           std::string("NEW.id <> OLD.id OR NOT EXISTS (SELECT 1 FROM redactions WHERE kind = '") +
-                               kind + "' AND subject = OLD.id)");
+    text += sqlite_trigger(
+        table, "update",
+        std::string("NEW.id <> OLD.id OR NOT EXISTS (SELECT 1 FROM redactions WHERE kind = '") + kind +
+            "' AND subject = OLD.id)");
   return text;
 }
 
@@ -317,9 +321,11 @@ ALTER TABLE judgements_3 RENAME TO judgements;
 )sql";
 
 std::string for_postgres(std::string text) {
-  const std::vector<std::pair<std::string, std::string>> words = {
-      {" STRICT, WITHOUT ROWID", ""}, {" STRICT", ""},  {"INTEGER", "BIGINT"},
-      {"TEXT", "BYTEA"},              {"REAL", "DOUBLE PRECISION"}};
+  const std::vector<std::pair<std::string, std::string>> words = {{" STRICT, WITHOUT ROWID", ""},
+                                                                  {" STRICT", ""},
+                                                                  {"INTEGER", "BIGINT"},
+                                                                  {"TEXT", "BYTEA"},
+                                                                  {"REAL", "DOUBLE PRECISION"}};
   for (const auto& [from, to] : words) text = replaced(std::move(text), from, to);
   return text;
 }

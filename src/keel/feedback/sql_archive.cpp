@@ -35,12 +35,14 @@ constexpr std::array kAnnotatorColumns = {Column{"id", false}, Column{"kind", tr
 constexpr std::array kModelColumns = {Column{"id", false}, Column{"name", true}, Column{"version", false},
                                       Column{"parent", false}, Column{"details", true}};
 constexpr std::array kGuidelinesColumns = {Column{"id", false}, Column{"text", true}};
-constexpr std::array kTaskColumns = {Column{"id", false},     Column{"kind", true},    Column{"prompt", false},
-                                     Column{"copies", false}, Column{"details", true}, Column{"hash", true}};
+constexpr std::array kTaskColumns = {Column{"id", false},     Column{"kind", true},
+                                     Column{"prompt", false}, Column{"copies", false},
+                                     Column{"details", true}, Column{"hash", true}};
 constexpr std::array kJudgementColumns = {
-    Column{"id", false},    Column{"key", true},        Column{"annotator", false}, Column{"prompt", false},
-    Column{"task", false},  Column{"type", true},       Column{"label", false},     Column{"shown", false},
-    Column{"corrects", false}, Column{"guideline", false}, Column{"answer", true}};
+    Column{"id", false},        Column{"key", true},    Column{"annotator", false},
+    Column{"prompt", false},    Column{"task", false},  Column{"type", true},
+    Column{"label", false},     Column{"shown", false}, Column{"corrects", false},
+    Column{"guideline", false}, Column{"answer", true}};
 constexpr std::array kRedactionColumns = {Column{"id", false}, Column{"kind", true}, Column{"subject", false},
                                           Column{"reason", true}, Column{"requested_by", true}};
 constexpr std::array kTaskItems = {Column{"position", false}, Column{"completion", false}};
@@ -73,16 +75,16 @@ const std::array kRecords = {
            "INSERT INTO guidelines (id, text) VALUES (?1, ?2)"},
     Record{"task", kTaskColumns, "SELECT id, kind, prompt, copies, details, hash FROM tasks WHERE id = ?1",
            "INSERT INTO tasks (id, kind, prompt, copies, details, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-           kTaskItems,
-           "SELECT position, completion FROM task_completions WHERE task = ?1 ORDER BY position",
+           kTaskItems, "SELECT position, completion FROM task_completions WHERE task = ?1 ORDER BY position",
            "INSERT INTO task_completions (task, position, completion) VALUES (?1, ?2, ?3)"},
-    Record{"judgement", kJudgementColumns,
-           "SELECT id, key, annotator, prompt, task, type, label, shown, corrects, guideline, answer "
-           "FROM judgements WHERE id = ?1",
-           "INSERT INTO judgements (id, key, annotator, prompt, task, type, label, shown, corrects, guideline, "
-           "answer) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-           kJudgedItems, "SELECT position, completion, rank FROM judged WHERE judgement = ?1 ORDER BY position",
-           "INSERT INTO judged (judgement, position, completion, rank) VALUES (?1, ?2, ?3, ?4)"},
+    Record{
+        "judgement", kJudgementColumns,
+        "SELECT id, key, annotator, prompt, task, type, label, shown, corrects, guideline, answer "
+        "FROM judgements WHERE id = ?1",
+        "INSERT INTO judgements (id, key, annotator, prompt, task, type, label, shown, corrects, guideline, "
+        "answer) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        kJudgedItems, "SELECT position, completion, rank FROM judged WHERE judgement = ?1 ORDER BY position",
+        "INSERT INTO judged (judgement, position, completion, rank) VALUES (?1, ?2, ?3, ?4)"},
     Record{"redaction", kRedactionColumns,
            "SELECT id, kind, subject, reason, requested_by FROM redactions WHERE id = ?1",
            "INSERT INTO redactions (id, kind, subject, reason, requested_by) VALUES (?1, ?2, ?3, ?4, ?5)"},
@@ -180,8 +182,7 @@ void add_record(Database& database, const Json& line, const std::string& where) 
     for (const Json& item : json_get<Json>(row, "completions", Json::array(), where))
       add_row(database, record->insert_item, BoundRow(item, record->items, id, where));
   database.run("INSERT INTO events (id, kind, subject, at) VALUES (?1, ?2, ?3, ?4)",
-               json_get<int64_t>(line, "event", 0, where), kind, id,
-               json_get<int64_t>(line, "at", 0, where));
+               json_get<int64_t>(line, "event", 0, where), kind, id, json_get<int64_t>(line, "at", 0, where));
 }
 
 void check_first_line(const Json& line, const std::string& where) {
@@ -214,7 +215,8 @@ void SqlStore::write_archive(const std::filesystem::path& path) {
 void SqlStore::read_archive(const std::filesystem::path& path) {
   const std::lock_guard lock(mutex_);
   database_->write([&] {
-    if (newest_event() != 0) throw Refused("archive", "expected an empty store to read it into, got one with rows");
+    if (newest_event() != 0)
+      throw Refused("archive", "expected an empty store to read it into, got one with rows");
     for_each_line(path, [&](std::string_view text, int64_t number) {
       const std::string where = path.string() + ":" + std::to_string(number);
       const Json line = parse_json(text, where);

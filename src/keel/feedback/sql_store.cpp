@@ -110,7 +110,8 @@ std::vector<int64_t> SqlStore::integers(std::unique_ptr<Rows> rows) {
   return result;
 }
 
-// --- prompts, completions, annotators, models, guidelines ---------------------------------------------------
+// --- prompts, completions, annotators, models, guidelines
+// ---------------------------------------------------
 
 int64_t SqlStore::add_prompt(const Passage& prompt) {
   if (prompt.has_ids && prompt.ids.empty())
@@ -140,7 +141,8 @@ int64_t SqlStore::add_completion(const Completion& completion) {
     if (!completion.model.empty()) add_model({.name = completion.model});
     const int64_t id = database_->integer(
         "INSERT INTO completions (id, prompt, text, ids, hash, model, sampling, logps) "
-        "VALUES ((SELECT coalesce(max(id), 0) + 1 FROM completions), ?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
+        "VALUES ((SELECT coalesce(max(id), 0) + 1 FROM completions), ?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING "
+        "id",
         completion.prompt, passage.text, ids_json(passage), seen_hash(passage), completion.model,
         json_text(completion.sampling), logps);
     add_event("completion", id);
@@ -151,10 +153,9 @@ int64_t SqlStore::add_completion(const Completion& completion) {
 int64_t SqlStore::add_annotator(const Annotator& annotator) {
   const std::string kind = annotator_kind_name(annotator.kind), parameters = json_text(annotator.parameters);
   return writing([&] {
-    if (const int64_t known =
-            database_->integer("SELECT coalesce(max(id), 0) FROM annotators "
-                               "WHERE kind = ?1 AND name = ?2 AND parameters = ?3",
-                               kind, annotator.name, parameters);
+    if (const int64_t known = database_->integer("SELECT coalesce(max(id), 0) FROM annotators "
+                                                 "WHERE kind = ?1 AND name = ?2 AND parameters = ?3",
+                                                 kind, annotator.name, parameters);
         known != 0)
       return known;
     const int64_t id = database_->integer(
@@ -252,7 +253,8 @@ std::vector<Completion> SqlStore::completions_of(int64_t prompt) {
   return result;
 }
 
-// --- judgements ---------------------------------------------------------------------------------------------
+// --- judgements
+// ---------------------------------------------------------------------------------------------
 
 Receipt SqlStore::submit(const Judgement& judgement, const std::string& key) {
   check_shape(judgement, key);
@@ -345,8 +347,8 @@ void SqlStore::check_task(const Judgement& judgement) {
   std::sort(given.begin(), given.end());
   const bool same_kind = std::string(judgement_type_name(judgement.type)) == task_kind_name(asked.kind);
   if (judgement.prompt != asked.prompt || (is_answer(judgement.type) && (!same_kind || wanted != given)))
-    throw Refused("judgement", "expected an answer to task " + std::to_string(asked.id) +
-                                   ", got one to another question");
+    throw Refused("judgement",
+                  "expected an answer to task " + std::to_string(asked.id) + ", got one to another question");
   if (!is_answer(judgement.type) || judgement.corrects) return;
   if (database_->integer("SELECT count(*) FROM judgements WHERE task = ?1 AND annotator = ?2 AND type = ?3",
                          asked.id, judgement.annotator, std::string_view(task_kind_name(asked.kind))) != 0)
@@ -363,8 +365,8 @@ void SqlStore::check_correction(const Judgement& judgement) {
     throw Refused("judgement",
                   "expected to correct one of the same annotator, prompt and task, got " + number);
   if (database_->integer("SELECT count(*) FROM judgements WHERE corrects = ?1", corrected) != 0)
-    throw Refused("judgement", "expected to correct one that stands, got " + number +
-                                   ", which was corrected before");
+    throw Refused("judgement",
+                  "expected to correct one that stands, got " + number + ", which was corrected before");
 }
 
 int64_t SqlStore::insert(const Judgement& judgement, const std::string& key) {
@@ -417,10 +419,14 @@ void SqlStore::redact(const std::string& kind, int64_t id, const std::string& re
                       const std::string& requested_by) {
   const std::lock_guard lock(mutex_);
   database_->write([&] {
-    if (kind == "judgement") require("judgement", "SELECT count(*) FROM judgements WHERE id = ?1", id);
-    else if (kind == "prompt") require("prompt", "SELECT count(*) FROM prompts WHERE id = ?1", id);
-    else if (kind == "completion") require("completion", "SELECT count(*) FROM completions WHERE id = ?1", id);
-    else throw Refused("redaction", "expected prompt, completion or judgement, got \"" + kind + "\"");
+    if (kind == "judgement")
+      require("judgement", "SELECT count(*) FROM judgements WHERE id = ?1", id);
+    else if (kind == "prompt")
+      require("prompt", "SELECT count(*) FROM prompts WHERE id = ?1", id);
+    else if (kind == "completion")
+      require("completion", "SELECT count(*) FROM completions WHERE id = ?1", id);
+    else
+      throw Refused("redaction", "expected prompt, completion or judgement, got \"" + kind + "\"");
     if (database_->integer("SELECT count(*) FROM redactions WHERE kind = ?1 AND subject = ?2", kind, id) != 0)
       return;
     const int64_t redaction = database_->integer(
@@ -450,7 +456,8 @@ void SqlStore::take_out(const std::string& kind, int64_t id) {
   }
 }
 
-// --- names --------------------------------------------------------------------------------------------------
+// --- names
+// --------------------------------------------------------------------------------------------------
 
 const char* annotator_kind_name(AnnotatorKind kind) {
   return kKindNames.at(static_cast<size_t>(kind));

@@ -1,5 +1,5 @@
-// The store over a Database. All SQL of Keel is in sql_*.cpp and schema_text.cpp; sql_store.cpp keeps what was
-// said and judged, sql_tasks.cpp what is asked of whom, sql_archive.cpp writes and reads everything.
+// The store over a Database. All SQL of Keel is in sql_*.cpp and schema_text.cpp; sql_store.cpp keeps what
+// was said and judged, sql_tasks.cpp what is asked of whom, sql_archive.cpp writes and reads everything.
 #pragma once
 
 #include <array>

@@ -16,7 +16,6 @@ std::string task_hash(const Task& task) {
   return sha256(json_text(Json{task_kind_name(task.kind), task.prompt, task.completions, task.details}));
 }
 
-
 }  // namespace
 
 int64_t SqlStore::add_task(const Task& task) {
@@ -93,14 +92,15 @@ int64_t SqlStore::add_rankings_of(int64_t prompt, const std::vector<int64_t>& fr
   int64_t added = 0;
   for (size_t first = 0; first < fresh.size(); first += static_cast<size_t>(width)) {
     const size_t last = std::min(fresh.size(), first + static_cast<size_t>(width));
-    Task task{.prompt = prompt, .completions = {fresh.begin() + static_cast<long>(first),
-                                                fresh.begin() + static_cast<long>(last)}};
+    Task task{
+        .prompt = prompt,
+        .completions = {fresh.begin() + static_cast<long>(first), fresh.begin() + static_cast<long>(last)}};
     task.copies = copies;
     if (task.completions.size() == 1) {  // beside one that was asked for
-      const auto other = integers(
-          database_->query("SELECT min(c.id) FROM completions c WHERE c.prompt = ?1 AND c.hash <> "
-                           "(SELECT hash FROM completions WHERE id = ?2) GROUP BY c.hash ORDER BY c.hash LIMIT 1",
-                           prompt, task.completions[0]));
+      const auto other = integers(database_->query(
+          "SELECT min(c.id) FROM completions c WHERE c.prompt = ?1 AND c.hash <> "
+          "(SELECT hash FROM completions WHERE id = ?2) GROUP BY c.hash ORDER BY c.hash LIMIT 1",
+          prompt, task.completions[0]));
       if (other.empty()) continue;
       task.completions.push_back(other[0]);
     }
@@ -119,8 +119,8 @@ void SqlStore::set_priority(int64_t task, double priority) {
   });
 }
 
-// Into the queue, or out of it: by its copies and the answers that stand. Multiplying by an odd number scatters
-// the ids and keeps them distinct.
+// Into the queue, or out of it: by its copies and the answers that stand. Multiplying by an odd number
+// scatters the ids and keeps them distinct.
 void SqlStore::queue_if_wanted(int64_t task) {
   const int64_t missing = database_->integer(R"sql(
 SELECT CASE WHEN t.copies = 0 THEN 1 ELSE t.copies - (
@@ -153,9 +153,9 @@ std::optional<Lease> SqlStore::claim(const Claim& claim) {
 // The holder's own task first, so that a page that lost the answer gets it again; then the first of the queue
 // that this annotator may have. Leases that ended are gone by now.
 std::optional<int64_t> SqlStore::next_task(const Claim& claim) {
-  const auto own = integers(database_->query(
-      "SELECT task FROM leases WHERE annotator = ?1 AND holder = ?2 ORDER BY task LIMIT 1", claim.annotator,
-      claim.holder));
+  const auto own = integers(
+      database_->query("SELECT task FROM leases WHERE annotator = ?1 AND holder = ?2 ORDER BY task LIMIT 1",
+                       claim.annotator, claim.holder));
   if (!own.empty()) return own[0];
   const auto next = integers(database_->query(R"sql(
 SELECT q.task FROM queue q JOIN tasks t ON t.id = q.task
@@ -181,8 +181,7 @@ std::vector<Lease> SqlStore::leases(int64_t now) {
   std::vector<Lease> result;
   const auto row = database_->query(
       "SELECT task, annotator, holder, expires FROM leases WHERE expires > ?1 ORDER BY task, annotator", now);
-  while (row->step())
-    result.push_back({row->integer(0), row->integer(1), row->text(2), row->integer(3)});
+  while (row->step()) result.push_back({row->integer(0), row->integer(1), row->text(2), row->integer(3)});
   return result;
 }
 

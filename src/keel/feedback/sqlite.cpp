@@ -56,9 +56,7 @@ class SqliteDatabase::Statement : public Rows {
     if (result != SQLITE_ROW && result != SQLITE_DONE) database_.check(result);
     return result == SQLITE_ROW;
   }
-  bool is_null(int column) const override {
-    return sqlite3_column_type(statement_, column) == SQLITE_NULL;
-  }
+  bool is_null(int column) const override { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
   int64_t integer(int column) const override { return sqlite3_column_int64(statement_, column); }
   double real(int column) const override { return sqlite3_column_double(statement_, column); }
   std::string text(int column) const override {

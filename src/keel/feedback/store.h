@@ -89,10 +89,11 @@ struct Judgement {
   std::optional<bool> label = {};
   std::map<std::string, double> ratings = {};  // by dimension: helpful, honest, harmless, ...
   std::string text = {};
-  std::optional<int64_t> strength = {};  // of a ranking: how much better the best is, 1 (slightly) to 3 (much)
-  bool none_acceptable = false;          // of a ranking: even the best one is not good enough
-  bool shown = false;                    // the annotator saw the completions in this order
-  std::optional<double> seconds = {};    // how long the annotator was at work on it
+  std::optional<int64_t> strength =
+      {};                              // of a ranking: how much better the best is, 1 (slightly) to 3 (much)
+  bool none_acceptable = false;        // of a ranking: even the best one is not good enough
+  bool shown = false;                  // the annotator saw the completions in this order
+  std::optional<double> seconds = {};  // how long the annotator was at work on it
   std::optional<int64_t> guideline = {};  // the version of the guidelines that applied
   std::optional<int64_t> corrects =
       {};  // the judgement, of the same annotator and prompt, that this one replaces
@@ -182,7 +183,8 @@ class Store {
   /// In the order in which they were added.
   virtual std::vector<Completion> completions_of(int64_t prompt) = 0;
 
-  /// The same name gives the same id; what was said of it first stands. Errors: Refused for an unknown parent.
+  /// The same name gives the same id; what was said of it first stands. Errors: Refused for an unknown
+  /// parent.
   virtual int64_t add_model(const Model& model) = 0;
   virtual std::vector<Model> models() = 0;
 

@@ -107,7 +107,8 @@ void add_counts(AnnotatorSummary& sum, const AnnotatorSummary& part) {
 // Rankings, labels and skips always, the others where there are any.
 Json counts_json(const AnnotatorSummary& summary) {
   Json object = {{"rankings", 0}, {"labels", 0}, {"skips", 0}};
-  for (const auto& [type, count] : summary.counts) object[judgement_type_name(type) + std::string("s")] = count;
+  for (const auto& [type, count] : summary.counts)
+    object[judgement_type_name(type) + std::string("s")] = count;
   object["pairs"] = summary.pairs;
   object["ties"] = summary.ties;
   object["positive_labels"] = summary.positive;

@@ -27,9 +27,9 @@ struct Share {
 struct AnnotatorSummary {
   Annotator annotator = {};
   std::map<JudgementType, int64_t> counts = {};  // of judgements
-  int64_t pairs = 0;     // in the rankings
-  int64_t ties = 0;      // of these pairs
-  int64_t positive = 0;  // of the labels
+  int64_t pairs = 0;                             // in the rankings
+  int64_t ties = 0;                              // of these pairs
+  int64_t positive = 0;                          // of the labels
   Share first_wins =
       {};  // strict pairs shown in this order in which the first one is better: 1/2 without bias
 };

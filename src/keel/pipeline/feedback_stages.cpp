@@ -167,6 +167,15 @@ bool is_held_out(const std::string& prompt, const ExportOptions& o) {
   return uniform({static_cast<uint64_t>(o.seed), Stream::selection, 0, word}) < o.held_out_share;
 }
 
+// "4 rankings, 2 labels"; "nothing".
+std::string counted(const std::map<feedback::JudgementType, int64_t>& counts) {
+  std::string text;
+  for (const auto& [type, count] : counts)
+    text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + feedback::judgement_type_name(type) +
+            (count == 1 ? "" : "s");
+  return text.empty() ? "nothing" : text;
+}
+
 void run_export(ExportOptions& o) {
   const auto store = open_store(o.store, Access::read);
   const int64_t event = o.last_event > 0 ? o.last_event : store->last_event();
@@ -181,9 +190,8 @@ void run_export(ExportOptions& o) {
     write_file_atomically(o.held_out, held);
     write_file_atomically(o.output, kept);
   }
-  log_info(std::to_string(counts.rankings) + " rankings, " + std::to_string(counts.labels) +
-           " labels up to event " + std::to_string(event) + "; " + std::to_string(counts.skips) +
-           " skips not written");
+  log_info(counted(counts.written) + " up to event " + std::to_string(event) +
+           "; not written: " + counted(counts.left_out));
 }
 
 struct StatsOptions : StoreOptions {
