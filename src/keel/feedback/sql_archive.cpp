@@ -188,7 +188,7 @@ void add_record(Database& database, const Json& line, const std::string& where) 
 void check_first_line(const Json& line, const std::string& where) {
   const auto version = json_get<int64_t>(line, "keel_archive", 0, where);
   if (version != kArchiveVersion)
-    throw Error(where, "expected an archive that `keel feedback export --format archive` wrote" +
+    throw Error(where, "expected an archive that `keel feedback archive` wrote" +
                            (version == 0 ? std::string() : ", got version " + std::to_string(version)));
 }
 

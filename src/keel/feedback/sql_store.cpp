@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <fstream>
 
 #include "keel/base/files.h"
 #include "keel/feedback/judgement_rules.h"
@@ -486,6 +487,13 @@ const char* task_kind_name(TaskKind kind) {
 
 TaskKind task_kind(const std::string& name, const std::string& where) {
   return value_named<TaskKind>(kTaskNames, name, where);
+}
+
+bool is_store(const std::string& where) {
+  if (is_postgres(where)) return true;
+  std::array<char, 16> start{};
+  std::ifstream(where, std::ios::binary).read(start.data(), start.size());
+  return std::string_view(start.data(), start.size()) == std::string_view("SQLite format 3\0", 16);
 }
 
 std::unique_ptr<Store> open_store(const std::string& where, Access access) {

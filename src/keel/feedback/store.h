@@ -242,6 +242,9 @@ class Store {
   virtual void read_archive(const std::filesystem::path& path) = 0;
 };
 
+/// Whether `where` names a store, or may: a PostgreSQL address, or a SQLite file.
+bool is_store(const std::string& where);
+
 /// `where`: a SQLite file, or postgresql://user@host:port/name. Errors: those of open_database.
 std::unique_ptr<Store> open_store(const std::string& where, Access access);
 
