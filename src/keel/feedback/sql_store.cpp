@@ -88,7 +88,8 @@ Size SqlStore::size() {
                 .annotators = database_->integer("SELECT count(*) FROM annotators"),
                 .tasks = database_->integer("SELECT count(*) FROM tasks"),
                 .judgements = database_->integer("SELECT count(*) FROM judgements"),
-                .last_event = newest_event()};
+                .last_event = newest_event(),
+                .open_tasks = database_->integer("SELECT count(*) FROM queue")};
   });
 }
 

@@ -157,6 +157,7 @@ struct Progress {
 
 struct Size {
   int64_t prompts = 0, completions = 0, annotators = 0, tasks = 0, judgements = 0, last_event = 0;
+  int64_t open_tasks = 0;  // that still want an answer of somebody; one that everybody is asked never ends
 };
 
 /// Safe to use from several threads; several programs may open one store.
