@@ -1,5 +1,5 @@
-// Simulated annotators at the page's own interface: each claims, reads, ranks and submits over HTTP, as people's
-// browsers do, so that a whole round of feedback can be rehearsed before people are asked.
+// Simulated annotators at the page's own interface: each claims, reads, ranks and submits over HTTP, as
+// people's browsers do, so that a whole round of feedback can be rehearsed before people are asked.
 #pragma once
 
 #include <cstdint>

@@ -75,6 +75,15 @@ std::pair<std::vector<size_t>, size_t> units_of(std::span<const Battle> battles,
   return {units, different.size()};
 }
 
+// The strengths, then the differences of those that are named.
+std::vector<double> with_contrasts(std::vector<double> values, const std::vector<int64_t>& names,
+                                   std::span<const Contrast> contrasts) {
+  const Names by_name(names);
+  for (const auto& [first, second] : contrasts)
+    values.push_back(values[by_name.position(first)] - values[by_name.position(second)]);
+  return values;
+}
+
 }  // namespace
 
 double BradleyTerry::win_probability(size_t first, size_t second) const {
@@ -96,7 +105,7 @@ BradleyTerry bradley_terry(std::span<const Battle> battles, const BradleyTerryOp
 
 BradleyTerryEstimate bootstrap_bradley_terry(std::span<const Battle> battles,
                                              const BradleyTerryOptions& options, const Bootstrap& bootstrap,
-                                             Resample unit) {
+                                             Resample unit, std::span<const Contrast> contrasts) {
   const auto who = checked(battles, options);
   const auto outcomes = outcomes_of(battles);
   const auto [units, count] = units_of(battles, unit);
@@ -111,11 +120,12 @@ BradleyTerryEstimate bootstrap_bradley_terry(std::span<const Battle> battles,
     auto again = likelihood;  // from the same start, so that no resample depends on another
     again.observe(outcomes, weights);
     again.maximise();
-    return again.strengths();
+    return with_contrasts(again.strengths(), result.fit.names, contrasts);
   });
-  for (size_t i = 0; i < drawn.size(); ++i) {
-    result.strengths.push_back(
-        percentile_estimate(result.fit.strengths[i], static_cast<int64_t>(count), drawn[i], bootstrap));
+  const auto values = with_contrasts(result.fit.strengths, result.fit.names, contrasts);
+  for (size_t i = 0; i < values.size(); ++i) {
+    auto& estimates = i < result.fit.names.size() ? result.strengths : result.contrasts;
+    estimates.push_back(percentile_estimate(values[i], static_cast<int64_t>(count), drawn[i], bootstrap));
   }
   return result;
 }

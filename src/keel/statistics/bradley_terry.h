@@ -41,16 +41,24 @@ BradleyTerry bradley_terry(std::span<const Battle> battles, const BradleyTerryOp
 
 enum class Resample { battles, prompts };
 
+/// Two contestants by name.
+struct Contrast {
+  int64_t first = 0, second = 0;
+};
+
 struct BradleyTerryEstimate {
   BradleyTerry fit;
   std::vector<Estimate> strengths = {};  // `count` is the number of battles, or prompts, that were resampled
+  std::vector<Estimate> contrasts = {};  // strength of the first minus the second's, in the order asked for
 };
 
 /// Intervals by Rubin's bootstrap over battles, or over prompts with all of their battles. Its weights are
-/// above 0, so a finite estimate stays finite in every resample.
+/// above 0, so a finite estimate stays finite in every resample. `contrasts` name contestants of one
+/// component.
 BradleyTerryEstimate bootstrap_bradley_terry(std::span<const Battle> battles,
                                              const BradleyTerryOptions& options, const Bootstrap& bootstrap,
-                                             Resample unit = Resample::battles);
+                                             Resample unit = Resample::battles,
+                                             std::span<const Contrast> contrasts = {});
 
 /// What happened between two contestants, seen from the one of the row.
 struct WinCell {
