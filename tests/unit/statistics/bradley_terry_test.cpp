@@ -75,7 +75,8 @@ TEST(BradleyTerry, FewStepsReachTheMaximum) {
   }
 }
 
-// Two contestants whose ties depend much on the difference: a closed form, since three counts have two ratios.
+// Two contestants whose ties depend much on the difference: a closed form, since three counts have two
+// ratios.
 TEST(BradleyTerry, TiesAndStrengthsAreSolvedForTogether) {
   std::vector<Battle> battles;
   std::vector<double> outcomes;
