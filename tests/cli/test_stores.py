@@ -65,7 +65,7 @@ def test_sft_learns_from_what_annotators_wrote_and_edited(tmp_path):
     """The golden models have no tokenizer: that the rows are right is seen before they are refused."""
     write_rows(tmp_path / "written.jsonl", [
         {"prompt": "Hello?", "completion": "Good day!"},
-        {"prompt": "And?", "chosen": "Mended.", "rejected": "Brokn.", "edited": True},
+        {"prompt": "And?", "completion": "Mended.", "edit_of": "Brokn."},
         {"prompt": "And?", "chosen": "x", "rejected": "y"}])
     store = tmp_path / "feedback.db"
     keel("feedback", "import", store=store, data=tmp_path / "written.jsonl", annotator="anna")

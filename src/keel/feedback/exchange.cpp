@@ -78,10 +78,9 @@ bool put_judged(Json& object, const JudgedRow& row) {
       object["completion"] = judgement.text;
       return !judgement.text.empty();
     case JudgementType::edit:
-      object["chosen"] = judgement.text;
-      put_passage(object, row.completions.at(0).passage, "rejected", "rejected_ids");
-      object["edited"] = true;
-      return !judgement.text.empty();
+      object["completion"] = judgement.text;
+      object["edit_of"] = row.completions.at(0).passage.text;
+      return !judgement.text.empty() && !row.completions.at(0).passage.text.empty();
     case JudgementType::flag:
     case JudgementType::comment:
     case JudgementType::skip:
@@ -90,13 +89,19 @@ bool put_judged(Json& object, const JudgedRow& row) {
   return false;
 }
 
+// The store keeps a conversation as its text.
+bool same_content(const Passage& a, const Passage& b) {
+  return a.text == b.text && a.has_ids == b.has_ids && a.ids == b.ids;
+}
+
 class Importer {
  public:
-  Importer(Store& store, const std::filesystem::path& path, const std::optional<Annotator>& otherwise)
-      : store_(store), path_(path.string()), otherwise_(otherwise) {}
+  Importer(Store& store, const std::filesystem::path& path, const std::optional<Annotator>& otherwise,
+           RowFormat format)
+      : store_(store), path_(path.string()), otherwise_(otherwise), format_(format) {}
 
   ImportCounts run() {
-    const RowFile file = read_rows(path_);
+    const RowFile file = read_rows(path_, format_);
     counts_.refused = file.refused;
     counts_.read = static_cast<int64_t>(file.rows.size());
     for (const auto& [reason, count] : file.refused) counts_.read += count;
@@ -123,8 +128,9 @@ class Importer {
     if (*type == JudgementType::ranking) judgement.ranks = row.ranks;
     if (*type == JudgementType::edit || *type == JudgementType::demonstration)
       judgement.text = row.completions.at(0).text;
+    for (const Rating& rating : row.ratings) judgement.ratings[rating.dimension] = rating.value;
     put_extra(judgement, row, where);
-    judgement.completions = completions_of(row, judged_of(row, *type), judgement.prompt, where);
+    judgement.completions = completions_of(row, judged_of(row, *type, where), judgement.prompt, where);
     submit(judgement, key_of(row, annotator, where));
   }
 
@@ -134,21 +140,24 @@ class Importer {
       case RowKind::ranking:
         return JudgementType::ranking;
       case RowKind::preference:
-        return row.extra.value("edited", Json()) == Json(true) ? JudgementType::edit : JudgementType::ranking;
+        return JudgementType::ranking;
       case RowKind::label:
         return JudgementType::label;
+      case RowKind::rating:
+        return JudgementType::rating;
       case RowKind::completion:
         if (row.sampled || row.completions.at(0).text.empty()) return std::nullopt;
-        return JudgementType::demonstration;
+        return row.extra.contains("edit_of") ? JudgementType::edit : JudgementType::demonstration;
       default:
         return std::nullopt;
     }
   }
 
   // What was judged: not what the annotator wrote.
-  static std::vector<Passage> judged_of(const Row& row, JudgementType type) {
+  static std::vector<Passage> judged_of(const Row& row, JudgementType type, const std::string& where) {
     if (type == JudgementType::demonstration) return {};
-    if (type == JudgementType::edit) return {row.completions.at(1)};
+    if (type == JudgementType::edit)
+      return {{.text = json_get<std::string>(row.extra, "edit_of", "", where)}};
     return row.completions;
   }
 
@@ -157,6 +166,8 @@ class Importer {
     judgement.none_acceptable = json_get<bool>(row.extra, "none_acceptable", false, where);
     if (row.extra.contains("strength"))
       judgement.strength = json_get<int64_t>(row.extra, "strength", 0, where);
+    if (row.extra.contains("lead_time"))
+      judgement.seconds = json_get<double>(row.extra, "lead_time", 0, where);
     if (row.extra.contains("seconds")) judgement.seconds = json_get<double>(row.extra, "seconds", 0, where);
   }
 
@@ -195,7 +206,7 @@ class Importer {
     std::vector<int64_t> ids;
     for (size_t i = 0; i < models.size(); ++i) {
       const auto found = std::find_if(known.begin(), known.end(), [&](const Completion& candidate) {
-        return candidate.passage == judged[i] && candidate.model == models[i] &&
+        return same_content(candidate.passage, judged[i]) && candidate.model == models[i] &&
                std::find(ids.begin(), ids.end(), candidate.id) == ids.end();
       });
       ids.push_back(found != known.end() ? found->id
@@ -225,6 +236,7 @@ class Importer {
   Store& store_;
   std::string path_;
   const std::optional<Annotator>& otherwise_;
+  const RowFormat format_;
   ImportCounts counts_;
   int64_t events_before_ = 0;
   std::set<int64_t> taken_;
@@ -234,8 +246,8 @@ class Importer {
 }  // namespace
 
 ImportCounts import_judgements(Store& store, const std::filesystem::path& path,
-                               const std::optional<Annotator>& otherwise) {
-  return Importer(store, path, otherwise).run();
+                               const std::optional<Annotator>& otherwise, RowFormat format) {
+  return Importer(store, path, otherwise, format).run();
 }
 
 std::optional<Json> judgement_json(const JudgedRow& row) {

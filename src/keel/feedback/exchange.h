@@ -28,13 +28,13 @@ struct ImportCounts {
   std::map<std::string, int64_t> refused;  // reason → rows
 };
 
-/// Takes rankings, preferences (as rankings of two, or as the edit that they say they are), labels and
-/// demonstrations, in one commit: all of the file or nothing.
-/// `otherwise` is the annotator of rows that name none; a row's own kind is never overridden.
-/// Errors: those of read_rows; [file:line] a row without `kind` when `otherwise` is empty, or with an unknown
-/// one.
+/// Takes rankings, preferences (as rankings of two), ratings, labels, demonstrations and edits, in one
+/// commit: all of the file or nothing. `otherwise` is the annotator of rows that name none; a row's own kind
+/// is never overridden. Errors: those of read_rows; [file:line] a row without `kind` when `otherwise` is
+/// empty, or with an unknown one.
 ImportCounts import_judgements(Store& store, const std::filesystem::path& path,
-                               const std::optional<Annotator>& otherwise);
+                               const std::optional<Annotator>& otherwise,
+                               RowFormat format = RowFormat::automatic);
 
 struct ExportCounts {
   std::map<JudgementType, int64_t> written = {}, left_out = {};

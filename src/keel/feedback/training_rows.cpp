@@ -19,13 +19,19 @@ bool is_wanted(JudgementType type, Wanted wanted) {
   return false;
 }
 
-// The row of an export; of an edit that is to be learned from as text, the text alone.
+// The row of an export. An edit is learned from as text, or as better than what it was made from.
 std::optional<Json> row_of(JudgedRow row, Wanted wanted) {
-  if (wanted == Wanted::demonstrations) {
-    row.judgement.type = JudgementType::demonstration;
-    row.completions.clear();
-  }
-  return judgement_json(row);
+  if (row.judgement.type != JudgementType::edit || row.completions.empty()) return judgement_json(row);
+  const std::string found = row.completions[0].passage.text;
+  row.judgement.type = JudgementType::demonstration;
+  row.completions.clear();
+  std::optional<Json> object = judgement_json(row);
+  if (!object || wanted == Wanted::demonstrations) return object;
+  if (found.empty()) return std::nullopt;
+  (*object)["chosen"] = object->at("completion");
+  (*object)["rejected"] = found;
+  object->erase("completion");
+  return object;
 }
 
 }  // namespace

@@ -103,10 +103,12 @@ struct StoreOptions : Options {
 };
 
 struct ImportOptions : Options {
-  std::string store, data, annotator, kind = "human";
+  std::string store, data, annotator, kind = "human", format = "auto";
   void visit(OptionVisitor& v) override {
     v(&store, "store", "The feedback store; made when missing.", required_output());
-    v(&data, "data", "Rankings, preferences or labels.", required_input());
+    v(&data, "data", "Rankings, preferences, ratings, labels, demonstrations or edits.", required_input());
+    v(&format, "format", "How the file says what its rows are; auto looks at their fields.",
+      {.choices = row_format_names()});
     v(&annotator, "annotator", "Whose judgements rows without an annotator are.");
     v(&kind, "kind", "What that annotator is.", one_of({"human", "simulated", "ai"}));
   }
@@ -118,7 +120,7 @@ feedback::ImportCounts import_into(const ImportOptions& o,
   const bool fresh = !std::filesystem::exists(o.store);
   auto store = open_store(o.store, Access::create);
   try {
-    return feedback::import_judgements(*store, o.data, otherwise);
+    return feedback::import_judgements(*store, o.data, otherwise, row_format(o.format, "--format"));
   } catch (...) {
     const bool empty = store->last_event() == 0;
     store.reset();

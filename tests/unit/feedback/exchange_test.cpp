@@ -73,19 +73,22 @@ void fill(Store& store) {
   store.submit(written, "9");
   written.type = JudgementType::edit, written.completions = {c[2]}, written.text = "b, but better";
   store.submit(written, "10");
+  written.type = JudgementType::rating, written.text.clear(),
+  written.ratings = {{"helpful", 4}, {"honest", 0.5}};
+  store.submit(written, "11");
 }
 
 TEST_F(Exchange, ExportThenImportThenExportGivesTheSameBytes) {
   const auto first = store("first.db"), second = store("second.db");
   fill(*first);
   const std::string bytes = exported(*first);
-  EXPECT_EQ(std::count(bytes.begin(), bytes.end(), '\n'), 8);
+  EXPECT_EQ(std::count(bytes.begin(), bytes.end(), '\n'), 9);
   const ImportCounts counts = import_text(*second, bytes);
-  EXPECT_EQ(counts.read, 8);
-  EXPECT_EQ(counts.taken, 8);
+  EXPECT_EQ(counts.read, 9);
+  EXPECT_EQ(counts.taken, 9);
   EXPECT_EQ(exported(*second), bytes);
   // The same file twice, and the store's own export, add nothing.
-  EXPECT_EQ(import_text(*second, bytes).already_there, 8);
+  EXPECT_EQ(import_text(*second, bytes).already_there, 9);
   EXPECT_EQ(exported(*second), bytes);
 }
 
@@ -95,6 +98,7 @@ TEST_F(Exchange, RowsNameTheirFields) {
   const ExportCounts counts = export_judgements(*from, Kinds::all, from->last_event(), folder_ / "out.jsonl");
   EXPECT_EQ(counts.written, (std::map<JudgementType, int64_t>{{JudgementType::ranking, 4},
                                                               {JudgementType::label, 2},
+                                                              {JudgementType::rating, 1},
                                                               {JudgementType::demonstration, 1},
                                                               {JudgementType::edit, 1}}));
   EXPECT_EQ(counts.left_out, (std::map<JudgementType, int64_t>{{JudgementType::skip, 1}}));
@@ -113,7 +117,7 @@ TEST_F(Exchange, RowsNameTheirFields) {
       std::string::npos);
   EXPECT_NE(bytes.find(R"({"prompt_ids":[1,2],"completion":"text","label":false,)"), std::string::npos);
   EXPECT_NE(bytes.find(R"({"text":"a whole document","label":true,)"), std::string::npos);
-  EXPECT_EQ(read_rows(folder_ / "out.jsonl").rows.size(), 8u);
+  EXPECT_EQ(read_rows(folder_ / "out.jsonl").rows.size(), 9u);
 }
 
 TEST_F(Exchange, ExportsOfOneKindAndUpToAnEvent) {
