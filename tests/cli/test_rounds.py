@@ -13,11 +13,13 @@ stages:
   start: {{command: sft, model: {model}, data: {data}, output: start, steps: 1, batch_size: 2}}
 rounds:
   count: 3
-  first: {{policy: start/final, arms: [start/final]}}
-  then: {{policy: sft-$round/final, arms: [$arms, sft-$round/final]}}
+  first: {{name: start, policy: start/final, arms: [start/final]}}
+  then: {{name: sft-$round, policy: sft-$round/final, arms: [$arms, sft-$round/final]}}
   stages:
     sft: {{command: sft, model: $policy, data: {data}, output: sft-$round, steps: 1, batch_size: 2}}
     mean: {{command: average, models: $arms, output: mean-$round}}
+end:
+  all: {{command: average, models: $arms, output: all-$name}}
 """
 
 
@@ -29,20 +31,21 @@ def recipe(tmp_path, text=RECIPE, **values):
 
 
 def said(ended):
-    return [line.split("info: ")[1] for line in ended.err.splitlines() if "/7 " in line]
+    return [line.split("info: ")[1] for line in ended.err.splitlines() if "/8 " in line]
 
 
 def test_each_round_starts_from_the_one_before(tmp_path):
     output = tmp_path / "out"
     keel("run", recipe(tmp_path), output=output)
     names = [stage["name"] for stage in json.loads((output / "stages.json").read_text())["stages"]]
-    assert names == ["start", "sft-1", "mean-1", "sft-2", "mean-2", "sft-3", "mean-3"]
+    assert names == ["start", "sft-1", "mean-1", "sft-2", "mean-2", "sft-3", "mean-3", "all"]
     options = json.loads((output / "sft-3" / "manifest.json").read_text())["options"]
     assert options["model"] == str(output / "sft-2" / "final")
     stages = json.loads((output / "stages.json").read_text())["stages"]
-    assert stages[-1]["options"]["models"] == [str(output / name / "final") for name in ("start", "sft-1", "sft-2")]
+    assert stages[-1]["options"]["output"] == str(output / "all-sft-3")
+    assert stages[-2]["options"]["models"] == [str(output / name / "final") for name in ("start", "sft-1", "sft-2")]
     again = said(keel("run", recipe(tmp_path), output=output))
-    assert len(again) == 7 and all("skipped" in line for line in again)
+    assert len(again) == 8 and all("skipped" in line for line in again)
 
 
 def test_set_names_one_round_or_all(tmp_path):

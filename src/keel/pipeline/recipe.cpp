@@ -96,13 +96,15 @@ class RecipeReader {
       : request_(request), seed_(seed), recipe_(recipe) {}
 
   void read_stages(const YAML::Node& stages, const std::string& suffix, const YamlVariables& variables) {
+    if (!stages.IsMap()) throw UsageError(yaml_place(stages, request_.file), "expected a mapping of stages");
     for (const auto& entry : stages) {
       recipe_.stages.push_back(read_stage(entry.first, suffix, entry.second, request_, seed_, variables));
       place_paths(*recipe_.stages.back().options, recipe_.output, made_);
     }
   }
 
-  void read_rounds(const YAML::Node& rounds) {
+  /// Returns what names stand for behind the last round.
+  YamlVariables read_rounds(const YAML::Node& rounds) {
     if (!rounds.IsMap() || !rounds["stages"] || !rounds["stages"].IsMap())
       throw UsageError(yaml_place(rounds, request_.file),
                        "expected count, first, then and a mapping of stages");
@@ -115,6 +117,7 @@ class RecipeReader {
       read_stages(rounds["stages"], "-" + number, variables);
       for (auto& [name, values] : values_of(rounds["then"], variables)) variables[name] = values;
     }
+    return variables;
   }
 
  private:
@@ -162,11 +165,12 @@ Recipe read_recipe(const RecipeRequest& request) {
   if (!root.IsMap() || !root["stages"] || !root["stages"].IsMap())
     throw UsageError(request.file, "expected output, seed and a mapping of stages");
   RecipeHead head;
-  apply_yaml(head, root, request.file, {"stages", "rounds"});
+  apply_yaml(head, root, request.file, {"stages", "rounds", "end"});
   Recipe recipe{request.output.empty() ? head.output : request.output, {}};
   RecipeReader reader(request, request.seed >= 0 ? request.seed : head.seed, recipe);
   reader.read_stages(root["stages"], "", {});
-  if (root["rounds"]) reader.read_rounds(root["rounds"]);
+  const YamlVariables variables = root["rounds"] ? reader.read_rounds(root["rounds"]) : YamlVariables();
+  if (root["end"]) reader.read_stages(root["end"], "", variables);
   check_names(request, recipe);
   return recipe;
 }

@@ -10,6 +10,8 @@
 //     then: {policy: ppo-$round/final, arms: [$arms, ppo-$round=samples/ppo-$round.jsonl]}
 //     stages:
 //       ppo: {command: ppo, model: $policy, data: prompts.jsonl, output: ppo-$round}
+//   end:
+//     report: {command: report, arms: $arms, output: report.html}
 //
 // Paths of outputs lie in the recipe's output folder; an input that an earlier stage makes is found there,
 // any other is taken as it stands. A stage without a seed gets the recipe's. "<<: *anchor" takes the options
