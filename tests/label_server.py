@@ -95,5 +95,5 @@ class Server:
 
 
 def new_judgement(identity, task, choice):
-    return {"store": identity, "key": str(uuid.uuid4()), "prompt": task["prompt"], "choice": choice,
+    return {"store": identity, "key": str(uuid.uuid4()), "task": task["id"], "prompt": task["prompt"], "choice": choice,
             "completions": [completion["id"] for completion in task["completions"]]}

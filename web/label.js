@@ -142,6 +142,7 @@ function choose(choice) {
   changeList('unsent', (list) => [...list, {
     store: server.store,
     key: crypto.randomUUID(),
+    task: task.id,
     prompt: task.prompt,
     completions: task.completions.map((completion) => completion.id),
     choice,

@@ -39,8 +39,55 @@ void put_origin(Json& object, const JudgedRow& row) {
     any_model = any_model || !completion.model.empty();
   }
   if (any_model) object["models"] = models;
-  if (row.judgement.shown) object["shown"] = true;
+  const Judgement& judgement = row.judgement;
+  if (judgement.shown) object["shown"] = true;
+  if (judgement.strength) object["strength"] = *judgement.strength;
+  if (judgement.none_acceptable) object["none_acceptable"] = true;
+  if (judgement.seconds) object["seconds"] = *judgement.seconds;
+  if (judgement.guideline) object["guideline"] = *judgement.guideline;
   object["key"] = row.key;
+}
+
+// A redacted text, and a prompt that was never there, are empty; only a label may do without a prompt.
+bool is_readable(const JudgedRow& row) {
+  const auto empty = [](const Passage& passage) { return passage.text.empty() && !passage.has_ids; };
+  if (row.judgement.type != JudgementType::label && empty(row.prompt)) return false;
+  return std::none_of(row.completions.begin(), row.completions.end(),
+                      [&](const Completion& completion) { return empty(completion.passage); });
+}
+
+// The fields of a row that its type of judgement has; false when it has none.
+bool put_judged(Json& object, const JudgedRow& row) {
+  const Judgement& judgement = row.judgement;
+  const bool has_prompt = !row.prompt.text.empty() || row.prompt.has_ids;
+  switch (judgement.type) {
+    case JudgementType::ranking:
+      put_passages(object, row.completions);
+      object["ranks"] = judgement.ranks;
+      return true;
+    case JudgementType::label:
+      put_passage(object, row.completions.at(0).passage, has_prompt ? "completion" : "text",
+                  has_prompt ? "completion_ids" : "input_ids");
+      object["label"] = judgement.label.value();
+      return true;
+    case JudgementType::rating:
+      put_passage(object, row.completions.at(0).passage, "completion", "completion_ids");
+      object["ratings"] = judgement.ratings;
+      return true;
+    case JudgementType::demonstration:
+      object["completion"] = judgement.text;
+      return !judgement.text.empty();
+    case JudgementType::edit:
+      object["chosen"] = judgement.text;
+      put_passage(object, row.completions.at(0).passage, "rejected", "rejected_ids");
+      object["edited"] = true;
+      return !judgement.text.empty();
+    case JudgementType::flag:
+    case JudgementType::comment:
+    case JudgementType::skip:
+      return false;
+  }
+  return false;
 }
 
 class Importer {
@@ -62,21 +109,55 @@ class Importer {
 
  private:
   void take(const Row& row) {
-    const bool ranking = row.kind == RowKind::ranking || row.kind == RowKind::preference;
-    if (!ranking && row.kind != RowKind::label) {
+    const std::optional<JudgementType> type = type_of(row);
+    if (!type) {
       ++counts_.refused[std::string("a ") + row_kind_name(row.kind) + " row holds no judgement"];
       return;
     }
     const std::string where = path_ + ":" + std::to_string(row.line);
     const Annotator annotator = annotator_of(row, where);
     Judgement judgement{.annotator = store_.add_annotator(annotator),
-                        .prompt = store_.add_prompt(row.prompt)};
-    judgement.type = ranking ? JudgementType::ranking : JudgementType::label;
-    judgement.ranks = row.ranks;
-    judgement.label = row.label;
-    judgement.shown = json_get<bool>(row.extra, "shown", false, where);
-    judgement.completions = completions_of(row, judgement.prompt, where);
+                        .prompt = store_.add_prompt(row.prompt),
+                        .type = *type,
+                        .label = row.label};
+    if (*type == JudgementType::ranking) judgement.ranks = row.ranks;
+    if (*type == JudgementType::edit || *type == JudgementType::demonstration)
+      judgement.text = row.completions.at(0).text;
+    put_extra(judgement, row, where);
+    judgement.completions = completions_of(row, judged_of(row, *type), judgement.prompt, where);
     submit(judgement, key_of(row, annotator, where));
+  }
+
+  // A row of keel sample has a completion, too, but nobody has written it.
+  static std::optional<JudgementType> type_of(const Row& row) {
+    switch (row.kind) {
+      case RowKind::ranking:
+        return JudgementType::ranking;
+      case RowKind::preference:
+        return row.extra.value("edited", Json()) == Json(true) ? JudgementType::edit : JudgementType::ranking;
+      case RowKind::label:
+        return JudgementType::label;
+      case RowKind::completion:
+        if (row.sampled || row.completions.at(0).text.empty()) return std::nullopt;
+        return JudgementType::demonstration;
+      default:
+        return std::nullopt;
+    }
+  }
+
+  // What was judged: not what the annotator wrote.
+  static std::vector<Passage> judged_of(const Row& row, JudgementType type) {
+    if (type == JudgementType::demonstration) return {};
+    if (type == JudgementType::edit) return {row.completions.at(1)};
+    return row.completions;
+  }
+
+  void put_extra(Judgement& judgement, const Row& row, const std::string& where) const {
+    judgement.shown = json_get<bool>(row.extra, "shown", false, where);
+    judgement.none_acceptable = json_get<bool>(row.extra, "none_acceptable", false, where);
+    if (row.extra.contains("strength"))
+      judgement.strength = json_get<int64_t>(row.extra, "strength", 0, where);
+    if (row.extra.contains("seconds")) judgement.seconds = json_get<double>(row.extra, "seconds", 0, where);
   }
 
   void submit(const Judgement& judgement, const std::string& key) {
@@ -104,22 +185,22 @@ class Importer {
 
   // A completion that the prompt has already is used again, so that two annotators' judgements of one text
   // meet; equal texts within a row are different samples.
-  std::vector<int64_t> completions_of(const Row& row, int64_t prompt, const std::string& where) {
-    const auto models = json_get<std::vector<std::string>>(
-        row.extra, "models", std::vector<std::string>(row.completions.size()), where);
-    if (models.size() != row.completions.size())
+  std::vector<int64_t> completions_of(const Row& row, const std::vector<Passage>& judged, int64_t prompt,
+                                      const std::string& where) {
+    const auto models = json_get<std::vector<std::string>>(row.extra, "models",
+                                                           std::vector<std::string>(judged.size()), where);
+    if (models.size() != judged.size())
       throw Error(where, "expected a model for each completion in `models`, got another number");
     const std::vector<Completion> known = store_.completions_of(prompt);
     std::vector<int64_t> ids;
     for (size_t i = 0; i < models.size(); ++i) {
       const auto found = std::find_if(known.begin(), known.end(), [&](const Completion& candidate) {
-        return candidate.passage == row.completions[i] && candidate.model == models[i] &&
+        return candidate.passage == judged[i] && candidate.model == models[i] &&
                std::find(ids.begin(), ids.end(), candidate.id) == ids.end();
       });
-      ids.push_back(
-          found != known.end()
-              ? found->id
-              : store_.add_completion({.prompt = prompt, .passage = row.completions[i], .model = models[i]}));
+      ids.push_back(found != known.end() ? found->id
+                                         : store_.add_completion(
+                                               {.prompt = prompt, .passage = judged[i], .model = models[i]}));
     }
     return ids;
   }
@@ -133,7 +214,11 @@ class Importer {
     content.judgement = {.type = row.label ? JudgementType::label : JudgementType::ranking,
                          .ranks = row.ranks,
                          .label = row.label};
-    const std::string text = json_text(judgement_json(content)) + json_text(row.extra);
+    Json fields = Json::object();
+    put_passage(fields, row.prompt, "prompt", "prompt_ids");
+    put_judged(fields, content);
+    put_origin(fields, content);
+    const std::string text = json_text(fields) + json_text(row.extra);
     return "row-" + sha256(text + std::to_string(copies_[text]++));
   }
 
@@ -153,33 +238,24 @@ ImportCounts import_judgements(Store& store, const std::filesystem::path& path,
   return Importer(store, path, otherwise).run();
 }
 
-Json judgement_json(const JudgedRow& row) {
+std::optional<Json> judgement_json(const JudgedRow& row) {
   Json object = Json::object();
-  const bool has_prompt = !row.prompt.text.empty() || row.prompt.has_ids;
   put_passage(object, row.prompt, "prompt", "prompt_ids");
-  if (row.judgement.type == JudgementType::ranking) {
-    put_passages(object, row.completions);
-    object["ranks"] = row.judgement.ranks;
-  } else {
-    put_passage(object, row.completions.at(0).passage, has_prompt ? "completion" : "text",
-                has_prompt ? "completion_ids" : "input_ids");
-    object["label"] = row.judgement.label.value();
-  }
+  if (!is_readable(row) || !put_judged(object, row)) return std::nullopt;
   put_origin(object, row);
   return object;
 }
 
 ExportCounts export_judgements(Store& store, Kinds kinds, int64_t last_event,
-                               const std::filesystem::path& path) {
+                               const std::filesystem::path& path,
+                               const std::optional<std::set<JudgementType>>& types) {
   ExportCounts counts;
   AtomicFile file(path);
   for (const JudgedRow& row : store.judgements(kinds, last_event)) {
-    if (row.judgement.type == JudgementType::skip) {
-      ++counts.skips;
-      continue;
-    }
-    ++(row.judgement.type == JudgementType::ranking ? counts.rankings : counts.labels);
-    file.write(json_text(judgement_json(row)) + "\n");
+    const JudgementType type = row.judgement.type;
+    const std::optional<Json> object = types && !types->contains(type) ? std::nullopt : judgement_json(row);
+    ++(object ? counts.written : counts.left_out)[type];
+    if (object) file.write(json_text(*object) + "\n");
   }
   file.commit();
   return counts;

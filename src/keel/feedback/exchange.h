@@ -1,17 +1,20 @@
 // Judgements in and out of files, as rows that keel/rows/rows.h reads: rankings in the K-wise form, labels in
-// theirs.
+// theirs, a demonstration as the completion that was written, an edit as a preference of the text that it
+// made over the one that it found.
 //
 // Beside the fields of its kind, a row names who judged: `annotator`, `kind` (human, simulated, ai) and,
 // where there are any, `parameters`; `models` of the completions; `shown`: true when the annotator saw them
-// in this order; and `key`, so that a file read twice, or read by the store that wrote it, adds nothing.
-// Export, import into an empty store and export again give the same bytes. Sampling settings and
-// log-probabilities stay in the store; so do skips and what was corrected.
+// in this order; `strength`, `none_acceptable`, `seconds` (of work) and `guideline` where they were given;
+// and `key`, so that a file read twice, or read by the store that wrote it, adds nothing. Export, import into
+// an empty store and export again give the same bytes. Sampling settings and log-probabilities stay in the
+// store; so do flags, comments, skips, tasks and what was corrected: an archive holds them (store.h).
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "keel/feedback/store.h"
@@ -25,7 +28,8 @@ struct ImportCounts {
   std::map<std::string, int64_t> refused;  // reason → rows
 };
 
-/// Takes rankings, preferences (as rankings of two) and labels, in one commit: all of the file or nothing.
+/// Takes rankings, preferences (as rankings of two, or as the edit that they say they are), labels and
+/// demonstrations, in one commit: all of the file or nothing.
 /// `otherwise` is the annotator of rows that name none; a row's own kind is never overridden.
 /// Errors: those of read_rows; [file:line] a row without `kind` when `otherwise` is empty, or with an unknown
 /// one.
@@ -33,16 +37,17 @@ ImportCounts import_judgements(Store& store, const std::filesystem::path& path,
                                const std::optional<Annotator>& otherwise);
 
 struct ExportCounts {
-  int64_t rankings = 0;
-  int64_t labels = 0;
-  int64_t skips = 0;  // not written
+  std::map<JudgementType, int64_t> written = {}, left_out = {};
 };
 
-/// Writes JSON lines in the order of events, atomically.
+/// Writes JSON lines in the order of events, atomically: of the types that are wanted, or of all that have
+/// rows.
 ExportCounts export_judgements(Store& store, Kinds kinds, int64_t last_event,
-                               const std::filesystem::path& path);
+                               const std::filesystem::path& path,
+                               const std::optional<std::set<JudgementType>>& types = {});
 
-/// One row of an export. Not for skips.
-Json judgement_json(const JudgedRow& row);
+/// One row of an export; nothing for a judgement that has none: flags, comments, skips, and what speaks of a
+/// text that was redacted.
+std::optional<Json> judgement_json(const JudgedRow& row);
 
 }  // namespace keel::feedback

@@ -1,6 +1,5 @@
 #include "keel/feedback/sqlite.h"
 
-#include <stdexcept>
 #include <utility>
 
 namespace keel::feedback {
@@ -28,61 +27,64 @@ std::string explain(int result, const char* message) {
 
 }  // namespace
 
-Statement::Statement(Database& database, const char* sql) : database_(&database), sql_(sql) {
-  std::vector<sqlite3_stmt*>& idle = database_->idle_statements_[sql];
-  if (idle.empty()) {
-    check(
-        sqlite3_prepare_v3(database_->connection_, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement_, nullptr));
-  } else {
-    statement_ = idle.back();
-    idle.pop_back();
+// A prepared statement; its database keeps it for the next use.
+class SqliteDatabase::Statement : public Rows {
+ public:
+  Statement(SqliteDatabase& database, const char* sql, std::span<const SqlValue> values)
+      : database_(database), sql_(sql) {
+    std::vector<sqlite3_stmt*>& idle = database_.idle_statements_[sql];
+    if (idle.empty()) {
+      database_.check(sqlite3_prepare_v3(database_.connection_, sql, -1, SQLITE_PREPARE_PERSISTENT,
+                                         &statement_, nullptr));
+    } else {
+      statement_ = idle.back();
+      idle.pop_back();
+    }
+    for (size_t i = 0; i < values.size(); ++i) bind(static_cast<int>(i) + 1, values[i]);
   }
-}
 
-Statement::Statement(Statement&& other) noexcept
-    : database_(other.database_), sql_(other.sql_), statement_(std::exchange(other.statement_, nullptr)) {}
+  ~Statement() override {
+    sqlite3_reset(statement_);
+    sqlite3_clear_bindings(statement_);
+    database_.idle_statements_[sql_].push_back(statement_);
+  }
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
 
-Statement::~Statement() {
-  if (statement_ == nullptr) return;
-  sqlite3_reset(statement_);
-  sqlite3_clear_bindings(statement_);
-  database_->idle_statements_[sql_].push_back(statement_);
-}
+  bool step() override {
+    const int result = sqlite3_step(statement_);
+    if (result != SQLITE_ROW && result != SQLITE_DONE) database_.check(result);
+    return result == SQLITE_ROW;
+  }
+  bool is_null(int column) const override { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
+  int64_t integer(int column) const override { return sqlite3_column_int64(statement_, column); }
+  double real(int column) const override { return sqlite3_column_double(statement_, column); }
+  std::string text(int column) const override {
+    const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+    return bytes == nullptr
+               ? std::string()
+               : std::string(bytes, static_cast<size_t>(sqlite3_column_bytes(statement_, column)));
+  }
 
-bool Statement::step() {
-  const int result = sqlite3_step(statement_);
-  if (result != SQLITE_ROW && result != SQLITE_DONE) check(result);
-  return result == SQLITE_ROW;
-}
+ private:
+  void bind(int index, const SqlValue& value) {
+    if (const auto* integer = std::get_if<int64_t>(&value))
+      return database_.check(sqlite3_bind_int64(statement_, index, *integer));
+    if (const auto* real = std::get_if<double>(&value))
+      return database_.check(sqlite3_bind_double(statement_, index, *real));
+    if (const auto* text = std::get_if<std::string_view>(&value)) {
+      const char* bytes = text->data() == nullptr ? "" : text->data();  // a null pointer would be NULL
+      database_.check(
+          sqlite3_bind_text64(statement_, index, bytes, text->size(), SQLITE_TRANSIENT, SQLITE_UTF8));
+    }
+  }
 
-std::optional<int64_t> Statement::optional_integer(int column) const {
-  return is_null(column) ? std::nullopt : std::optional(integer(column));
-}
+  SqliteDatabase& database_;
+  const char* sql_;
+  sqlite3_stmt* statement_ = nullptr;
+};
 
-std::string Statement::text(int column) const {
-  const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
-  return bytes == nullptr ? std::string()
-                          : std::string(bytes, static_cast<size_t>(sqlite3_column_bytes(statement_, column)));
-}
-
-std::optional<std::string> Statement::optional_text(int column) const {
-  return is_null(column) ? std::nullopt : std::optional(text(column));
-}
-
-void Statement::bind(int index, int64_t value) {
-  check(sqlite3_bind_int64(statement_, index, value));
-}
-
-void Statement::bind(int index, std::string_view value) {
-  const char* bytes = value.data() == nullptr ? "" : value.data();  // SQLite takes a null pointer for NULL
-  check(sqlite3_bind_text64(statement_, index, bytes, value.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
-}
-
-void Statement::check(int result) const {
-  if (result != SQLITE_OK) database_->fail(result);
-}
-
-Database::Database(const std::filesystem::path& path, Access access) : path_(path) {
+SqliteDatabase::SqliteDatabase(const std::filesystem::path& path, Access access) : path_(path) {
   if (access != Access::create && !std::filesystem::exists(path))
     throw Error(path.string(), "expected a feedback store, got no such file");
   if (std::filesystem::is_directory(path))
@@ -102,26 +104,29 @@ Database::Database(const std::filesystem::path& path, Access access) : path_(pat
   sqlite3_db_config(connection_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
 }
 
-Database::~Database() {
+SqliteDatabase::~SqliteDatabase() {
   for (const auto& [sql, statements] : idle_statements_)
     for (sqlite3_stmt* statement : statements) sqlite3_finalize(statement);
   sqlite3_close(connection_);
 }
 
-void Database::script(const char* sql) {
-  const int result = sqlite3_exec(connection_, sql, nullptr, nullptr, nullptr);
-  if (result != SQLITE_OK) fail(result);
+std::unique_ptr<Rows> SqliteDatabase::start(const char* sql, std::span<const SqlValue> values) {
+  return std::make_unique<Statement>(*this, sql, values);
 }
 
-void Database::write(const std::function<void()>& work) {
+void SqliteDatabase::script(const std::string& sql) {
+  check(sqlite3_exec(connection_, sql.c_str(), nullptr, nullptr, nullptr));
+}
+
+void SqliteDatabase::write(const std::function<void()>& work) {
   transaction("BEGIN IMMEDIATE", work);
 }
 
-void Database::read(const std::function<void()>& work) {
+void SqliteDatabase::read(const std::function<void()>& work) {
   transaction("BEGIN", work);
 }
 
-void Database::transaction(const char* begin, const std::function<void()>& work) {
+void SqliteDatabase::transaction(const char* begin, const std::function<void()>& work) {
   if (!sqlite3_get_autocommit(connection_)) return work();
   run(begin);
   try {
@@ -135,14 +140,14 @@ void Database::transaction(const char* begin, const std::function<void()>& work)
   }
 }
 
-void Database::fail(int result) const {
+void SqliteDatabase::check(int result) const {
+  if (result != SQLITE_OK) fail(result);
+}
+
+void SqliteDatabase::fail(int result) const {
   const std::string message = explain(result, sqlite3_errmsg(connection_));
   if ((result & 0xff) == SQLITE_BUSY) throw Busy(path_.string(), message);
   throw Error(path_.string(), message);
-}
-
-int64_t Database::fail_without_row(const char* sql) const {
-  throw std::logic_error("no row from: " + std::string(sql));
 }
 
 }  // namespace keel::feedback

@@ -1,6 +1,8 @@
 // The feedback store: prompts, completions, annotators and what these judged. Append-only: a correction is a
 // new row.
 //
+// It lies in one SQLite file or in a PostgreSQL database; the code and its behaviour are the same for both.
+//
 // Every row that is added writes an event; event ids grow in the order of commits. A training stage reads up
 // to an event that it writes down, and finds the same judgements there whenever it reads again. Human,
 // simulated and AI judgements are marked by their annotator's kind, and reading says which are wanted.
@@ -9,9 +11,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "keel/base/error.h"
@@ -55,16 +59,42 @@ struct Completion {
   std::vector<double> logps = {};  // nats, one a token; empty when unknown
 };
 
-enum class JudgementType { ranking, label, skip };
+/// A model's name stands at its completions; its parent is what it was trained from.
+struct Model {
+  std::string name = {};
+  std::optional<int64_t> version = {};
+  std::string parent = {};  // a model's name; "" when unknown
+  Json details = Json::object();
+  bool operator==(const Model&) const = default;
+};
+
+/// ranking         ranks beside completions: 1 is best, equal numbers tie; a pair is one of two
+/// rating          ratings of one completion
+/// label           label: yes or no about one completion
+/// demonstration   text: a completion written by the annotator
+/// edit            text: what one completion should have been
+/// flag            text: what is wrong with a prompt, or with one completion
+/// comment         text: on a prompt, or on completions
+/// skip            text: why, if said
+enum class JudgementType { ranking, rating, label, demonstration, edit, flag, comment, skip };
+const char* judgement_type_name(JudgementType type);
 
 struct Judgement {
   int64_t annotator = 0;
   int64_t prompt = 0;
+  std::optional<int64_t> task = {};  // the one that asked
   JudgementType type = JudgementType::ranking;
-  std::vector<int64_t> completions = {};  // of that prompt; a label has one
-  std::vector<int64_t> ranks = {};        // a ranking's, beside completions: 1 is best, equal numbers tie
+  std::vector<int64_t> completions = {};  // of that prompt
+  std::vector<int64_t> ranks = {};
   std::optional<bool> label = {};
-  bool shown = false;  // the annotator saw the completions in this order
+  std::map<std::string, double> ratings = {};  // by dimension: helpful, honest, harmless, ...
+  std::string text = {};
+  std::optional<int64_t> strength =
+      {};                              // of a ranking: how much better the best is, 1 (slightly) to 3 (much)
+  bool none_acceptable = false;        // of a ranking: even the best one is not good enough
+  bool shown = false;                  // the annotator saw the completions in this order
+  std::optional<double> seconds = {};  // how long the annotator was at work on it
+  std::optional<int64_t> guideline = {};  // the version of the guidelines that applied
   std::optional<int64_t> corrects =
       {};  // the judgement, of the same annotator and prompt, that this one replaces
   bool operator==(const Judgement&) const = default;
@@ -80,11 +110,27 @@ struct Receipt {
 /// A judgement with all that it speaks of.
 struct JudgedRow {
   Receipt receipt = {};
+  int64_t at = 0;  // seconds since 1970
   std::string key = {};
   Judgement judgement = {};
   Annotator annotator = {};
   Passage prompt = {};
   std::vector<Completion> completions = {};  // beside judgement.completions
+};
+
+enum class TaskKind { ranking, rating, label, demonstration, edit };
+const char* task_kind_name(TaskKind kind);
+/// Errors: Error [where] for any other name.
+TaskKind task_kind(const std::string& name, const std::string& where = "task");
+
+/// What is asked: to rank completions, rate or label one, write one, or edit one.
+struct Task {
+  int64_t id = 0;  // given by the store
+  TaskKind kind = TaskKind::ranking;
+  int64_t prompt = 0;
+  std::vector<int64_t> completions = {};
+  int64_t copies = 0;             // answers wanted, each of another annotator; 0: one of every annotator
+  Json details = Json::object();  // dimensions and scale of a rating, a warning, what a gold item's answer is
 };
 
 /// A request for work. `holder` names one page or process: it gets the task back that it holds already, and
@@ -94,23 +140,24 @@ struct Claim {
   std::string holder = {};
   int64_t now = 0;        // seconds since 1970
   int64_t seconds = 600;  // how long the lease lasts
-  int64_t width = 2;      // completions a task, at least 2
 };
 
-/// Completions of one prompt that differ from each other, those not yet judged by the annotator first.
-struct Task {
-  int64_t prompt = 0;
-  std::vector<int64_t> completions;
+/// A task in an annotator's hands.
+struct Lease {
+  int64_t task = 0;
+  int64_t annotator = 0;
+  std::string holder = {};
   int64_t expires = 0;  // seconds since 1970
 };
 
 struct Progress {
   int64_t done = 0;       // judgements of the annotator that stand, skips among them
-  int64_t remaining = 0;  // tasks of the given width that are left
+  int64_t remaining = 0;  // tasks that still want an answer of this annotator
 };
 
 struct Size {
-  int64_t prompts = 0, completions = 0, annotators = 0, judgements = 0, last_event = 0;
+  int64_t prompts = 0, completions = 0, annotators = 0, tasks = 0, judgements = 0, last_event = 0;
+  int64_t open_tasks = 0;  // that still want an answer of somebody; one that everybody is asked never ends
 };
 
 /// Safe to use from several threads; several programs may open one store.
@@ -137,13 +184,38 @@ class Store {
   /// In the order in which they were added.
   virtual std::vector<Completion> completions_of(int64_t prompt) = 0;
 
-  /// A prompt with at least two different completions of which at least one is not yet judged by the
-  /// annotator; prompts come in a fixed scattered order, so that the first ones judged are a fair sample.
-  /// Nothing: all done, or what is left is leased to other holders.
-  virtual std::optional<Task> claim(const Claim& claim) = 0;
-  /// Gives back what the holder has claimed and not judged.
+  /// The same name gives the same id; what was said of it first stands. Errors: Refused for an unknown
+  /// parent.
+  virtual int64_t add_model(const Model& model) = 0;
+  virtual std::vector<Model> models() = 0;
+
+  /// A new version of what annotators are told. The same text as the newest one gives its id.
+  virtual int64_t add_guidelines(const std::string& text) = 0;
+  /// The newest version and its text; {0, ""} when there is none.
+  virtual std::pair<int64_t, std::string> guidelines() = 0;
+
+  /// The same request gives the same id, and what was answered stays answered. A ranking has two completions
+  /// or more, a rating, a label and an edit one, a demonstration none. Errors: Refused for what does not fit.
+  virtual int64_t add_task(const Task& task) = 0;
+  virtual Task task(int64_t id) = 0;
+  virtual std::vector<int64_t> tasks() = 0;
+  /// Rankings of up to `width` completions (2 to 9) of every prompt that has different ones which no ranking
+  /// asks for yet; a single one left over is shown beside one that was asked for. Returns how many tasks it
+  /// added.
+  virtual int64_t add_rankings(int64_t width, int64_t copies) = 0;
+  /// Tasks of a higher priority are handed out first; those of one priority in a fixed scattered order, so
+  /// that the first ones answered are a fair sample. 0 until it is set.
+  virtual void set_priority(int64_t task, double priority) = 0;
+
+  /// A task that wants an answer of this annotator: one that it has not answered or skipped, and of which
+  /// answers and leases of others do not make up the copies. Nothing: all done, or what is left is in other
+  /// hands.
+  virtual std::optional<Lease> claim(const Claim& claim) = 0;
+  /// Gives back what the holder has claimed and not answered.
   virtual void release(int64_t annotator, const std::string& holder) = 0;
-  virtual Progress progress(int64_t annotator, int64_t width = 2) = 0;
+  /// Those that have not ended.
+  virtual std::vector<Lease> leases(int64_t now) = 0;
+  virtual Progress progress(int64_t annotator) = 0;
 
   /// Returns after the commit. The same key with the same judgement returns the same receipt and adds
   /// nothing. Errors: Refused when the key was used for another judgement, or the judgement does not fit the
@@ -157,10 +229,24 @@ class Store {
   virtual int64_t last_event() = 0;
   /// Judgements up to an event, in the order of events, without those that were corrected by then.
   virtual std::vector<JudgedRow> judgements(Kinds kinds, int64_t last_event) = 0;
+
+  /// Takes a text out for good: of a prompt, a completion or a judgement. Its row stays, empty, and the
+  /// redaction says when, why and on whose request. Errors: Refused for an unknown kind or id.
+  virtual void redact(const std::string& kind, int64_t id, const std::string& reason,
+                      const std::string& requested_by) = 0;
+
+  /// All records as JSON lines, one an event, in their order; accounts, leases and the queue's priorities are
+  /// left out. Reading it into an empty store and writing it again gives the same bytes, from either kind of
+  /// database to the other.
+  virtual void write_archive(const std::filesystem::path& path) = 0;
+  /// Errors: Refused when the store is not empty; [file:line] what no archive holds. All of it or nothing.
+  virtual void read_archive(const std::filesystem::path& path) = 0;
 };
 
-/// Opens a store in a SQLite file. Errors: [path] not there, not a store, of a newer schema, not readable or
-/// writable.
-std::unique_ptr<Store> open_store(const std::filesystem::path& path, Access access);
+/// Whether `where` names a store, or may: a PostgreSQL address, or a SQLite file.
+bool is_store(const std::string& where);
+
+/// `where`: a SQLite file, or postgresql://user@host:port/name. Errors: those of open_database.
+std::unique_ptr<Store> open_store(const std::string& where, Access access);
 
 }  // namespace keel::feedback

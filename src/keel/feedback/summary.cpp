@@ -25,19 +25,11 @@ class Summariser {
   void add(const JudgedRow& row) {
     const size_t index = index_of(row.annotator);
     AnnotatorSummary& annotator = summary_.annotators[index];
-    switch (row.judgement.type) {
-      case JudgementType::skip:
-        ++annotator.skips;
-        return;
-      case JudgementType::label:
-        ++annotator.labels;
-        annotator.positive += *row.judgement.label;
-        return;
-      case JudgementType::ranking:
-        ++annotator.rankings;
-        for (size_t i = 0; i < row.completions.size(); ++i)
-          for (size_t j = i + 1; j < row.completions.size(); ++j) add_pair(row, i, j, index);
-    }
+    ++annotator.counts[row.judgement.type];
+    if (row.judgement.type == JudgementType::label) annotator.positive += *row.judgement.label;
+    if (row.judgement.type != JudgementType::ranking) return;
+    for (size_t i = 0; i < row.completions.size(); ++i)
+      for (size_t j = i + 1; j < row.completions.size(); ++j) add_pair(row, i, j, index);
   }
 
   Summary result() {
@@ -107,19 +99,21 @@ void add_share(Share& sum, const Share& part) {
 
 // Sums an annotator's counts into those of its kind.
 void add_counts(AnnotatorSummary& sum, const AnnotatorSummary& part) {
-  sum.rankings += part.rankings, sum.labels += part.labels, sum.skips += part.skips;
+  for (const auto& [type, count] : part.counts) sum.counts[type] += count;
   sum.pairs += part.pairs, sum.ties += part.ties, sum.positive += part.positive;
   add_share(sum.first_wins, part.first_wins);
 }
 
+// Rankings, labels and skips always, the others where there are any.
 Json counts_json(const AnnotatorSummary& summary) {
-  return {{"rankings", summary.rankings},
-          {"labels", summary.labels},
-          {"skips", summary.skips},
-          {"pairs", summary.pairs},
-          {"ties", summary.ties},
-          {"positive_labels", summary.positive},
-          {"first_shown_is_better", share_json(summary.first_wins)}};
+  Json object = {{"rankings", 0}, {"labels", 0}, {"skips", 0}};
+  for (const auto& [type, count] : summary.counts)
+    object[judgement_type_name(type) + std::string("s")] = count;
+  object["pairs"] = summary.pairs;
+  object["ties"] = summary.ties;
+  object["positive_labels"] = summary.positive;
+  object["first_shown_is_better"] = share_json(summary.first_wins);
+  return object;
 }
 
 Json agreement_json(const Share& agree, int64_t ties, const Json& between) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "keel/base/json.h"
@@ -25,10 +26,10 @@ struct Share {
 
 struct AnnotatorSummary {
   Annotator annotator = {};
-  int64_t rankings = 0, labels = 0, skips = 0;
-  int64_t pairs = 0;     // in the rankings
-  int64_t ties = 0;      // of these pairs
-  int64_t positive = 0;  // of the labels
+  std::map<JudgementType, int64_t> counts = {};  // of judgements
+  int64_t pairs = 0;                             // in the rankings
+  int64_t ties = 0;                              // of these pairs
+  int64_t positive = 0;                          // of the labels
   Share first_wins =
       {};  // strict pairs shown in this order in which the first one is better: 1/2 without bias
 };

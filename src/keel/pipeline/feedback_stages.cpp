@@ -10,6 +10,7 @@
 #include "keel/base/progress.h"
 #include "keel/base/random.h"
 #include "keel/feedback/exchange.h"
+#include "keel/feedback/leaderboard.h"
 #include "keel/feedback/store.h"
 #include "keel/feedback/summary.h"
 #include "keel/pipeline/stages.h"
@@ -167,6 +168,15 @@ bool is_held_out(const std::string& prompt, const ExportOptions& o) {
   return uniform({static_cast<uint64_t>(o.seed), Stream::selection, 0, word}) < o.held_out_share;
 }
 
+// "4 rankings, 2 labels"; "nothing".
+std::string counted(const std::map<feedback::JudgementType, int64_t>& counts) {
+  std::string text;
+  for (const auto& [type, count] : counts)
+    text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + feedback::judgement_type_name(type) +
+            (count == 1 ? "" : "s");
+  return text.empty() ? "nothing" : text;
+}
+
 void run_export(ExportOptions& o) {
   const auto store = open_store(o.store, Access::read);
   const int64_t event = o.last_event > 0 ? o.last_event : store->last_event();
@@ -181,9 +191,8 @@ void run_export(ExportOptions& o) {
     write_file_atomically(o.held_out, held);
     write_file_atomically(o.output, kept);
   }
-  log_info(std::to_string(counts.rankings) + " rankings, " + std::to_string(counts.labels) +
-           " labels up to event " + std::to_string(event) + "; " + std::to_string(counts.skips) +
-           " skips not written");
+  log_info(counted(counts.written) + " up to event " + std::to_string(event) +
+           "; not written: " + counted(counts.left_out));
 }
 
 struct StatsOptions : StoreOptions {
@@ -203,6 +212,34 @@ void run_stats(StatsOptions& o) {
     std::cout << text;
   else
     write_file_atomically(o.output, text);
+}
+
+struct EloStageOptions : StoreOptions {
+  std::string kinds = "human", output;
+  double k = 4, scale = 400, base = 10, initial = 1000;
+  int64_t seed = 1, resamples = 1000;
+  void visit(OptionVisitor& v) override {
+    StoreOptions::visit(v);
+    v(&kinds, "kinds", "Whose judgements.", one_of({"human", "simulated", "ai", "all"}));
+    v(&k, "k", "The most points that one battle moves (Elo).", at_least(0));
+    v(&scale, "scale", "Points that make odds of base to 1.", at_least(1));
+    v(&base, "base", "Those odds.", at_least(1.001));
+    v(&initial, "initial", "The rating of who has not played.");
+    v(&resamples, "resamples", "Of the bootstrap.", at_least(2));
+    v(&seed, "seed", "Of the bootstrap.", at_least(0));
+    v(&output, "output", "A JSON file beside the table.", {.writes = true});
+  }
+};
+
+void run_elo(EloStageOptions& o) {
+  const auto store = open_store(o.store, Access::read);
+  const auto rows = store->judgements(feedback::kinds_named(o.kinds), store->last_event());
+  const feedback::Leaderboard board = feedback::leaderboard(
+      rows, store->models(), {.k = o.k, .scale = {.scale = o.scale, .base = o.base, .initial = o.initial}},
+      {.seed = static_cast<uint64_t>(o.seed), .resamples = o.resamples});
+  std::cout << feedback::leaderboard_text(board);
+  if (!o.output.empty())
+    write_file_atomically(o.output, json_text(feedback::leaderboard_json(board), 2) + "\n");
 }
 
 struct LabelStageOptions : StoreOptions {
@@ -310,6 +347,7 @@ class ShownModel {
 
 void run_label(LabelStageOptions& o) {
   const auto store = open_store(o.store, Access::write);
+  store->add_rankings(2, 0);
   const RewardFolder first = first_reward_model(o), latest = latest_reward_model(o);
   LabelHooks hooks;
   ShownModel shown;
@@ -362,6 +400,12 @@ std::vector<Stage> feedback_stages() {
                  "Agreement and position bias come with counts and Wilson intervals.\n\n    keel feedback "
                  "stats --store feedback.db",
                  &run_stats),
+      make_stage(
+          "feedback elo", "Which model annotators preferred: Elo, Bradley-Terry, a matrix of wins.",
+          "Ratings come with counts and intervals that resample prompts. A model whose parent the store "
+          "knows (`keel feedback ask --parents`) is compared with it: better, worse, or no difference "
+          "that the judgements show.\n\n    keel feedback elo --store feedback.db --output elo.json",
+          &run_elo),
       make_stage("label", "A page on this machine where a reader ranks answers.",
                  "A judgement is acknowledged after its commit; the page keeps what was not acknowledged and "
                  "sends it again. The page shows how often the reader agrees with the reward model, and can "

@@ -1,14 +1,5 @@
 // keel run: a whole pipeline from a YAML recipe. A stage whose command, options and inputs are as they were
 // is skipped; one that was cut goes on.
-//
-//   output: runs/demo
-//   seed: 7
-//   stages:
-//     sft: {command: sft, model: base/final, data: demos.jsonl, output: sft, steps: 200}
-//
-// Paths of outputs lie in the recipe's output folder; an input that an earlier stage makes is found there,
-// any other is taken as it stands. A stage without a seed gets the recipe's. "<<: *anchor" takes the options
-// of another stage first.
 #include <algorithm>
 #include <chrono>
 #include <iostream>
@@ -19,7 +10,7 @@
 #include "keel/base/interrupt.h"
 #include "keel/base/log.h"
 #include "keel/base/progress.h"
-#include "keel/config/yaml_options.h"
+#include "keel/pipeline/recipe.h"
 #include "keel/pipeline/stages.h"
 
 namespace keel {
@@ -27,133 +18,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kLedgerName = "stages.json";
-
 struct RunOptions : Options {
-  std::string recipe, output;
-  int64_t seed = -1;
-  std::vector<std::string> set;
+  RecipeRequest request;
 
   void visit(OptionVisitor& v) override {
-    v(&recipe, "recipe", "The YAML file; its name may also stand alone.",
+    v(&request.file, "recipe", "The YAML file; its name may also stand alone.",
       {.required = true, .positional = true});
-    v(&output, "output", "Instead of the recipe's output folder.");
-    v(&seed, "seed", "Instead of the recipe's seed; -1: the recipe's.", at_least(-1));
-    v(&set, "set", "Single options, each as stage.option=value.");
+    v(&request.output, "output", "Instead of the recipe's output folder.");
+    v(&request.seed, "seed", "Instead of the recipe's seed; -1: the recipe's.", at_least(-1));
+    v(&request.set, "set", "Single options, each as stage.option=value.");
   }
 };
-
-struct RecipeStage {
-  std::string name;
-  const Stage* stage = nullptr;
-  std::unique_ptr<Options> options;
-};
-
-struct Recipe {
-  fs::path output;
-  std::vector<RecipeStage> stages;
-};
-
-// "name=path" or "path": the part that is a path.
-std::pair<std::string, std::string> split_name(const std::string& value) {
-  const size_t equals = value.find('=');
-  return equals == std::string::npos ? std::pair<std::string, std::string>{"", value}
-                                     : std::pair{value.substr(0, equals + 1), value.substr(equals + 1)};
-}
-
-bool is_below(const fs::path& path, const std::set<std::string>& made) {
-  for (fs::path part = path; !part.empty() && part != part.parent_path(); part = part.parent_path())
-    if (made.contains(part.string())) return true;
-  return false;
-}
-
-// Calls change(text) for each path of a field.
-void for_each_path(const Field& field, const std::function<void(std::string&)>& change) {
-  if (auto* text = std::get_if<std::string*>(&field.value)) change(**text);
-  if (auto* list = std::get_if<std::vector<std::string>*>(&field.value))
-    for (std::string& item : **list) change(item);
-}
-
-void place_paths(Options& options, const fs::path& output, std::set<std::string>& made) {
-  for (const Field& field : fields_of(options))
-    if (field.rule.reads)
-      for_each_path(field, [&](std::string& value) {
-        const auto [name, path] = split_name(value);
-        if (is_below(path, made)) value = name + (output / path).string();
-      });
-  for (const Field& field : fields_of(options))
-    if (field.rule.writes)
-      for_each_path(field, [&](std::string& value) {
-        if (value.empty()) return;
-        made.insert(value);
-        value = (output / value).string();
-      });
-}
-
-// What --set says of one stage, over what the recipe says.
-void apply_single_options(Options& options, const std::string& stage, const RunOptions& o) {
-  for (const std::string& item : o.set) {
-    const auto [key, value] = split_name(item);
-    const size_t dot = key.find('.');
-    if (dot == std::string::npos || key.empty())
-      throw UsageError("--set", "expected stage.option=value, got " + item);
-    if (key.substr(0, dot) == stage)
-      set_option(options, key.substr(dot + 1, key.size() - dot - 2), {value}, "--set " + item);
-  }
-}
-
-// A misspelt stage would otherwise leave its option unset in silence.
-void check_names(const RunOptions& o, const Recipe& recipe) {
-  for (const std::string& item : o.set) {
-    const std::string name = item.substr(0, item.find('.'));
-    if (std::none_of(recipe.stages.begin(), recipe.stages.end(),
-                     [&](const RecipeStage& stage) { return stage.name == name; }))
-      throw UsageError("--set", "expected a stage of " + o.recipe + ", got " + item);
-  }
-}
-
-RecipeStage read_stage(const YAML::Node& key, const YAML::Node& node, const RunOptions& o, int64_t seed) {
-  const std::string name = yaml_text(key, o.recipe), place = yaml_place(key, o.recipe);
-  if (!node.IsMap()) throw UsageError(place, "expected a mapping with a command for " + name);
-  const YAML::Node base = node["<<"];  // YAML's merge key: another stage's options, before this one's own
-  const YAML::Node command = !node["command"] && base && base.IsMap() ? base["command"] : node["command"];
-  if (!command) throw UsageError(place, "expected a mapping with a command for " + name);
-  RecipeStage stage{name, &stage_named(yaml_text(command, o.recipe), yaml_place(command, o.recipe)), nullptr};
-  stage.options = stage.stage->options();
-  for (const Field& field : fields_of(*stage.options))
-    if (field.name == "seed") set_field(field, std::to_string(seed), place);
-  if (base) apply_yaml(*stage.options, base, o.recipe, {"command"});
-  apply_yaml(*stage.options, node, o.recipe, {"command", "<<"});
-  apply_single_options(*stage.options, name, o);
-  return stage;
-}
-
-// What a recipe says beside its stages.
-struct RecipeHead : Options {
-  std::string output = "runs/run";
-  int64_t seed = 1;
-  void visit(OptionVisitor& v) override {
-    v(&output, "output", "The folder that outputs lie in.");
-    v(&seed, "seed", "Of every stage that names none.", at_least(0));
-  }
-};
-
-Recipe read_recipe(const RunOptions& o) {
-  const YAML::Node root = load_yaml(o.recipe);
-  if (!root.IsMap() || !root["stages"] || !root["stages"].IsMap())
-    throw UsageError(o.recipe, "expected output, seed and a mapping of stages");
-  RecipeHead head;
-  apply_yaml(head, root, o.recipe, {"stages"});
-  Recipe recipe{o.output.empty() ? head.output : o.output, {}};
-  const int64_t seed = o.seed >= 0 ? o.seed : head.seed;
-  std::set<std::string> made = {kLedgerName};
-  for (const auto& entry : root["stages"]) {
-    recipe.stages.push_back(read_stage(entry.first, entry.second, o, seed));
-    place_paths(*recipe.stages.back().options, recipe.output, made);
-  }
-  check_names(o, recipe);
-  return recipe;
-}
 
 // Whether a stage that reads this must run again when it changes. A store grows with every judgement, and the
 // ledger with every stage: neither is part of what a result depends on.
@@ -181,7 +56,7 @@ std::vector<fs::path> outputs_of(const RecipeStage& stage) {
   for (const Field& field : fields_of(*stage.options))
     if (field.rule.writes)
       for_each_path(field, [&](std::string& value) {
-        if (!value.empty()) outputs.emplace_back(value);
+        if (!value.empty() && !is_address(value)) outputs.emplace_back(value);
       });
   return outputs;
 }
@@ -228,17 +103,43 @@ void clear_outputs(const RecipeStage& stage) {
     if (fs::is_directory(output)) fs::remove_all(output);
 }
 
+// Stores that grew in this run: what reads them is not what it was, whatever the ledger says.
+class GrownStores {
+ public:
+  bool touched_by(const RecipeStage& stage) const {
+    bool touched = false;
+    for_each_store(stage, true,
+                   [&](const std::string& store) { touched = touched || grown_.contains(store); });
+    return touched;
+  }
+  void add(const RecipeStage& stage) {
+    for_each_store(stage, false, [&](const std::string& store) { grown_.insert(store); });
+  }
+
+ private:
+  static void for_each_store(const RecipeStage& stage, bool reads,
+                             const std::function<void(const std::string&)>& visit) {
+    for (const Field& field : fields_of(*stage.options))
+      if (reads ? field.rule.reads : field.rule.writes)
+        for_each_path(field, [&](std::string& value) {
+          if (fs::path(value).extension() == ".db" || is_address(value)) visit(value);
+        });
+  }
+  std::set<std::string> grown_;
+};
+
 void run_recipe(RunOptions& o) {
-  Recipe recipe = read_recipe(o);
+  Recipe recipe = read_recipe(o.request);
   fs::create_directories(recipe.output);
   Ledger ledger(recipe.output / kLedgerName);
+  GrownStores grown;
   const auto began = std::chrono::steady_clock::now();
   for (size_t i = 0; i < recipe.stages.size(); ++i) {
     RecipeStage& stage = recipe.stages[i];
     const Json record = record_of(stage);
     const std::string place =
         std::to_string(i + 1) + "/" + std::to_string(recipe.stages.size()) + " " + stage.name;
-    if (ledger.holds(record) && all_exist(outputs_of(stage))) {
+    if (ledger.holds(record) && all_exist(outputs_of(stage)) && !grown.touched_by(stage)) {
       log_info(place + ": done before, skipped");
       continue;
     }
@@ -248,6 +149,7 @@ void run_recipe(RunOptions& o) {
     stage.options->check();
     for (const fs::path& output : outputs_of(stage)) fs::create_directories(output.parent_path());
     stage.stage->run(*stage.options);
+    grown.add(stage);
     ledger.add(record, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     throw_if_interrupted();
   }

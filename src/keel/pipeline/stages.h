@@ -41,6 +41,7 @@ std::string stage_markdown(const Stage& stage);
 std::vector<Stage> training_stages();
 std::vector<Stage> text_stages();
 std::vector<Stage> feedback_stages();
+std::vector<Stage> store_stages();
 std::vector<Stage> evaluation_stages();
 std::vector<Stage> run_stages();
 

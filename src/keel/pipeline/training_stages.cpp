@@ -5,6 +5,7 @@
 #include "keel/models/average.h"
 #include "keel/models/model_folder.h"
 #include "keel/pipeline/stages.h"
+#include "keel/pipeline/store_rows.h"
 #include "keel/trainers/dpo.h"
 #include "keel/trainers/ppo.h"
 #include "keel/trainers/reward.h"
@@ -34,6 +35,21 @@ void run_average(AverageOptions& o) {
   log_info("mean of " + std::to_string(models.size()) + " models in " + o.output + "/final");
 }
 
+void run_sft(WithStore<SftOptions>& o) {
+  o.store_rows.freeze(o, feedback::Wanted::demonstrations);
+  train_sft(o);
+}
+
+void run_reward(WithStore<RewardOptions>& o) {
+  o.store_rows.freeze(o, feedback::Wanted::comparisons);
+  train_reward(o);
+}
+
+void run_dpo(WithStore<DpoOptions>& o) {
+  o.store_rows.freeze(o, feedback::Wanted::comparisons);
+  train_dpo(o);
+}
+
 }  // namespace
 
 std::vector<Stage> training_stages() {
@@ -46,11 +62,12 @@ std::vector<Stage> training_stages() {
           &train_pretrain),
       make_stage(
           "sft", "Fine-tune a language model on demonstrations or texts.",
-          "Rows are demonstrations (`prompt`, `completion`) or texts (`text`). A completion gets the "
+          "Rows are demonstrations (`prompt`, `completion`) or texts (`text`), or a feedback store: what "
+          "annotators wrote or edited there. A completion gets the "
           "end-of-text id unless it was cut at the context. `--select loss` keeps the weights of the lowest "
           "validation loss; `--select reward` those whose samples a reward model scores best.\n\n    keel "
           "sft --model runs/base/final --data demonstrations.jsonl --output runs/sft --epochs 2",
-          &train_sft),
+          &run_sft),
       make_stage(
           "reward", "Train a reward model on rankings, preferences, labels or numbers.",
           "Rows are preferences (`prompt`, `chosen`, `rejected`), rankings (`prompt`, `completions`, "
@@ -62,7 +79,7 @@ std::vector<Stage> training_stages() {
           "one label, or one for each dimension; `--members` leaves an ensemble, which `ppo --reward-model`, "
           "`score` and `eval reward` take by the run's folder.\n\n    keel reward --model "
           "runs/sft/final --data rankings.jsonl --validation held-out.jsonl --output runs/reward",
-          &train_reward),
+          &run_reward),
       make_stage(
           "ppo", "Optimise a policy against a reward model, held near a reference.",
           "A step is one batch of prompts with all of its updates. `final/` is the policy; `final/value` its "
@@ -84,7 +101,7 @@ std::vector<Stage> training_stages() {
           "step it is exactly 0), `chosen_logp` and `rejected_logp` sums over a completion's tokens (ipo: "
           "means).\n\n    keel dpo --model runs/sft/final --data rankings.jsonl --validation held-out.jsonl "
           "--output runs/dpo",
-          &train_dpo),
+          &run_dpo),
       make_stage(
           "average", "Average the weights of models fine-tuned from the same one.",
           "One model that costs no more to run than each of them and is often better on new texts: reward "

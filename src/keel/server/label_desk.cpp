@@ -54,7 +54,9 @@ Judgement judgement_in(const Json& request, int64_t annotator) {
   const Json& completions = member(request, "completions");
   if (!completions.is_array() || completions.size() != 2)
     throw BadRequest("request", "expected two ids in \"completions\", got another value");
-  Judgement judgement{.annotator = annotator, .prompt = id_in(member(request, "prompt"), "prompt")};
+  Judgement judgement{.annotator = annotator,
+                      .prompt = id_in(member(request, "prompt"), "prompt"),
+                      .task = id_in(member(request, "task"), "task")};
   for (const Json& id : completions) judgement.completions.push_back(id_in(id, "completions"));
   judgement.ranks = ranks_of_choice(text_member(request, "choice"));
   judgement.type = judgement.ranks.empty() ? JudgementType::skip : JudgementType::ranking;
@@ -106,17 +108,19 @@ Json LabelDesk::state() {
 }
 
 Json LabelDesk::claim(const Json& request) {
-  const auto task = store_.claim(
+  const auto lease = store_.claim(
       {.annotator = annotator_, .holder = text_member(request, "holder"), .now = unix_seconds()});
   Json answer = {{"task", nullptr}};
-  if (task) {
+  if (lease) {
+    const feedback::Task task = store_.task(lease->task);
     Json completions = Json::array();
-    for (const int64_t id : shuffled(task->prompt, task->completions)) {
+    for (const int64_t id : shuffled(task.prompt, task.completions)) {
       Json completion = {{"id", id}};
       completion["text"] = shown_text(store_.completion(id).passage);
       completions.push_back(completion);
     }
-    answer["task"] = {{"prompt", task->prompt}, {"text", shown_text(store_.prompt(task->prompt))}};
+    answer["task"] = {
+        {"id", task.id}, {"prompt", task.prompt}, {"text", shown_text(store_.prompt(task.prompt))}};
     answer["task"]["completions"] = completions;
   }
   answer["state"] = state();

@@ -39,13 +39,13 @@ class LabelDesk {
   ///  training: null | {phase, detail, new_rankings}}. The agreement is null until a pair was judged.
   Json state();
 
-  /// {holder} → {task: null | {prompt, text, completions: [{id, text}, {id, text}]}, state}
+  /// {holder} → {task: null | {id, prompt, text, completions: [{id, text}, {id, text}]}, state}
   Json claim(const Json& request);
 
   /// {holder} → {}: the page is closed, its pair is free for another one.
   Json release(const Json& request);
 
-  /// {store, key, prompt, completions: [first shown, second shown], choice: first | second | tie | skip}
+  /// {store, key, task, prompt, completions: [first shown, second shown], choice: first | second | tie | skip}
   /// → {receipt: {judgement, event}, state}, after the commit.
   /// Errors: BadRequest; feedback::Refused for another store's judgement, unknown ids or a used key.
   Json submit(const Json& request);

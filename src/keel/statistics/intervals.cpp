@@ -1,6 +1,5 @@
 #include "keel/statistics/intervals.h"
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -9,7 +8,8 @@
 #include <vector>
 
 #include "keel/base/error.h"
-#include "keel/base/random.h"
+#include "keel/statistics/moments.h"
+#include "keel/statistics/resampling.h"
 
 namespace keel {
 namespace {
@@ -41,56 +41,15 @@ void check_not_empty(const char* where, size_t count) {
   if (count == 0) throw Error(where, "expected at least one value, got none: nothing was measured");
 }
 
-// The quantile between order statistics by linear interpolation (type 7 of Hyndman and Fan, numpy's default).
-double quantile(const std::vector<double>& sorted, double probability) {
-  const double place = probability * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<size_t>(place);
-  const size_t above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
-}
-
-std::vector<double> resampled(const std::vector<ClusterSums>& clusters, const Bootstrap& options) {
-  std::vector<double> statistics;
-  for (int64_t i = 0; i < options.resamples; ++i) {
-    RandomSequence draws({.seed = options.seed,
-                          .stream = Stream::bootstrap,
-                          .step = options.purpose,
-                          .prompt = static_cast<uint32_t>(i)});
-    ClusterSums total;
-    for (size_t drawn = 0; drawn < clusters.size(); ++drawn) {
-      total.add(clusters[static_cast<size_t>(draws.below(static_cast<int64_t>(clusters.size())))]);
-    }
-    statistics.push_back(total.difference());
-  }
-  return statistics;
-}
-
-double deviation(const std::vector<double>& values) {
-  const auto n = static_cast<double>(values.size());
-  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
-  double squares = 0;
-  for (const double value : values) squares += (value - mean) * (value - mean);
-  return std::sqrt(squares / (n - 1));
-}
-
 Estimate bootstrap(const std::vector<ClusterSums>& clusters, const Bootstrap& options) {
-  if (options.resamples < 2 || options.confidence <= 0 || options.confidence >= 1) {
-    throw Error("bootstrap", "expected two or more resamples and a confidence inside (0, 1), got " +
-                                 std::to_string(options.resamples) + " and " +
-                                 std::to_string(options.confidence));
-  }
-  ClusterSums total;
-  for (const auto& cluster : clusters) total.add(cluster);
-  const auto count = static_cast<int64_t>(clusters.size());
-  // One unit says nothing about the spread between units.
-  if (count < 2) return {total.difference(), kInfinity, {-kInfinity, kInfinity}, count};
-  auto statistics = resampled(clusters, options);
-  std::sort(statistics.begin(), statistics.end());
-  const double tail = (1 - options.confidence) / 2;
-  return {total.difference(),
-          deviation(statistics),
-          {quantile(statistics, tail), quantile(statistics, 1 - tail)},
-          count};
+  ClusterSums all;
+  for (const auto& cluster : clusters) all.add(cluster);
+  const auto drawn = resampled(options, [&](int64_t resample) {
+    ClusterSums total;
+    for (const size_t unit : drawn_units(clusters.size(), resample, options)) total.add(clusters[unit]);
+    return std::vector<double>{total.difference()};
+  });
+  return percentile_estimate(all.difference(), static_cast<int64_t>(clusters.size()), drawn[0], options);
 }
 
 std::vector<ClusterSums> sums_in_order(const std::map<int64_t, ClusterSums>& by_name) {
@@ -121,7 +80,7 @@ Estimate mean_estimate(std::span<const double> values, double z) {
   const double mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
   const auto count = static_cast<int64_t>(values.size());
   if (count < 2) return {mean, kInfinity, {-kInfinity, kInfinity}, count};
-  const double error = deviation({values.begin(), values.end()}) / std::sqrt(n);
+  const double error = sample_deviation(values) / std::sqrt(n);
   return {mean, error, {mean - z * error, mean + z * error}, count};
 }
 

@@ -20,4 +20,11 @@ double standard_deviation(std::span<const double> values) {
   return std::sqrt(covariance(values, values));
 }
 
+double sample_deviation(std::span<const double> values) {
+  const double centre = mean(values);
+  double squares = 0;
+  for (const double value : values) squares += (value - centre) * (value - centre);
+  return std::sqrt(squares / (static_cast<double>(values.size()) - 1));
+}
+
 }  // namespace keel

@@ -14,4 +14,7 @@ double covariance(std::span<const double> a, std::span<const double> b);
 /// √covariance(values, values).
 double standard_deviation(std::span<const double> values);
 
+/// Divided by n − 1: what a sample says of where it came from.
+double sample_deviation(std::span<const double> values);
+
 }  // namespace keel

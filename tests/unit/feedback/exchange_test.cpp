@@ -68,19 +68,24 @@ void fill(Store& store) {
                 .completions = {document},
                 .label = true},
                "8");
+  Judgement written{.annotator = human, .prompt = text, .type = JudgementType::demonstration};
+  written.text = "what a person would say", written.seconds = 61.5;
+  store.submit(written, "9");
+  written.type = JudgementType::edit, written.completions = {c[2]}, written.text = "b, but better";
+  store.submit(written, "10");
 }
 
 TEST_F(Exchange, ExportThenImportThenExportGivesTheSameBytes) {
   const auto first = store("first.db"), second = store("second.db");
   fill(*first);
   const std::string bytes = exported(*first);
-  EXPECT_EQ(std::count(bytes.begin(), bytes.end(), '\n'), 6);
+  EXPECT_EQ(std::count(bytes.begin(), bytes.end(), '\n'), 8);
   const ImportCounts counts = import_text(*second, bytes);
-  EXPECT_EQ(counts.read, 6);
-  EXPECT_EQ(counts.taken, 6);
+  EXPECT_EQ(counts.read, 8);
+  EXPECT_EQ(counts.taken, 8);
   EXPECT_EQ(exported(*second), bytes);
   // The same file twice, and the store's own export, add nothing.
-  EXPECT_EQ(import_text(*second, bytes).already_there, 6);
+  EXPECT_EQ(import_text(*second, bytes).already_there, 8);
   EXPECT_EQ(exported(*second), bytes);
 }
 
@@ -88,9 +93,11 @@ TEST_F(Exchange, RowsNameTheirFields) {
   const auto from = store("first.db");
   fill(*from);
   const ExportCounts counts = export_judgements(*from, Kinds::all, from->last_event(), folder_ / "out.jsonl");
-  EXPECT_EQ(counts.rankings, 4);
-  EXPECT_EQ(counts.labels, 2);
-  EXPECT_EQ(counts.skips, 1);
+  EXPECT_EQ(counts.written, (std::map<JudgementType, int64_t>{{JudgementType::ranking, 4},
+                                                              {JudgementType::label, 2},
+                                                              {JudgementType::demonstration, 1},
+                                                              {JudgementType::edit, 1}}));
+  EXPECT_EQ(counts.left_out, (std::map<JudgementType, int64_t>{{JudgementType::skip, 1}}));
   const std::string bytes = read_file(folder_ / "out.jsonl");
   EXPECT_NE(bytes.find(R"("completions":["c","a","a"],"ranks":[3,1,1],"annotator":"r\"e\n","kind":"human",)"
                        R"("shown":true,"key":"1"})"),
@@ -106,7 +113,7 @@ TEST_F(Exchange, RowsNameTheirFields) {
       std::string::npos);
   EXPECT_NE(bytes.find(R"({"prompt_ids":[1,2],"completion":"text","label":false,)"), std::string::npos);
   EXPECT_NE(bytes.find(R"({"text":"a whole document","label":true,)"), std::string::npos);
-  EXPECT_EQ(read_rows(folder_ / "out.jsonl").rows.size(), 6u);
+  EXPECT_EQ(read_rows(folder_ / "out.jsonl").rows.size(), 8u);
 }
 
 TEST_F(Exchange, ExportsOfOneKindAndUpToAnEvent) {
@@ -116,7 +123,7 @@ TEST_F(Exchange, ExportsOfOneKindAndUpToAnEvent) {
   EXPECT_EQ(std::count(simulated.begin(), simulated.end(), '\n'), 2);
   EXPECT_EQ(simulated.find("\"human\""), std::string::npos);
   const int64_t first_event = from->judgements(Kinds::all, from->last_event())[0].receipt.event;
-  EXPECT_EQ(export_judgements(*from, Kinds::all, first_event, folder_ / "early.jsonl").rankings, 1);
+  EXPECT_EQ(export_judgements(*from, Kinds::all, first_event, folder_ / "early.jsonl").written.size(), 1u);
 }
 
 TEST_F(Exchange, CountsWhatIsTakenAndWhyTheRestIsNot) {
@@ -128,22 +135,25 @@ TEST_F(Exchange, CountsWhatIsTakenAndWhyTheRestIsNot) {
 {"prompt": "p", "completion": "c", "label": 1}
 {"prompt": "p", "completion": "c", "label": null}
 {"text": "t"}
+{"prompt": "p", "completion": "c", "tokens": [1], "finish_reason": "stop"}
 )",
                                           human_);
-  EXPECT_EQ(counts.read, 7);
-  EXPECT_EQ(counts.taken, 3);
+  EXPECT_EQ(counts.read, 8);
+  EXPECT_EQ(counts.taken, 4);
   EXPECT_EQ(counts.refused, (std::map<std::string, int64_t>{{"chosen equals rejected", 1},
                                                             {"label is null", 1},
                                                             {"a completion row holds no judgement", 1},
                                                             {"a text row holds no judgement", 1}}));
   const auto rows = to->judgements(Kinds::all, to->last_event());
-  ASSERT_EQ(rows.size(), 3u);
+  ASSERT_EQ(rows.size(), 4u);
   EXPECT_EQ(rows[0].annotator, human_);
   EXPECT_EQ(rows[0].judgement.ranks, (std::vector<int64_t>{1, 2}));
   EXPECT_EQ(rows[0].completions[0].passage.text, "good");
   EXPECT_FALSE(rows[0].judgement.shown);
-  EXPECT_EQ(rows[1].annotator, (Annotator{.kind = AnnotatorKind::ai, .name = "judge"}));
-  EXPECT_EQ(*rows[2].judgement.label, true);
+  EXPECT_EQ(rows[1].judgement.type, JudgementType::demonstration);
+  EXPECT_EQ(rows[1].judgement.text, "c");
+  EXPECT_EQ(rows[2].annotator, (Annotator{.kind = AnnotatorKind::ai, .name = "judge"}));
+  EXPECT_EQ(*rows[3].judgement.label, true);
 }
 
 TEST_F(Exchange, EqualRowsWithoutKeysAreDifferentJudgementsOfOneText) {

@@ -30,12 +30,12 @@ TEST(Summary, CountsPairsTiesLabelsAndSkips) {
                                      labelled(kHuman, true), labelled(kHuman, false), labelled(kRule, true)});
   ASSERT_EQ(summary.annotators.size(), 2u);
   const AnnotatorSummary& human = summary.annotators[0];
-  EXPECT_EQ(human.rankings, 1);
+  EXPECT_EQ(human.counts.at(JudgementType::ranking), 1);
   EXPECT_EQ(human.pairs, 5);  // six, less the pair of two equal texts
   EXPECT_EQ(human.ties, 1);
-  EXPECT_EQ(human.labels, 2);
+  EXPECT_EQ(human.counts.at(JudgementType::label), 2);
   EXPECT_EQ(human.positive, 1);
-  EXPECT_EQ(human.skips, 1);
+  EXPECT_EQ(human.counts.at(JudgementType::skip), 1);
   EXPECT_EQ(summary.annotators[1].positive, 1);
   EXPECT_TRUE(summary.agreements.empty());
 }

@@ -4,29 +4,24 @@
 #include <zlib.h>
 
 #include "keel/base/error.h"
-#include "temporary_folder.h"
+#include "reading.h"
 
 namespace keel {
 namespace {
 
-class Rows : public testing::Test {
+class Rows : public RowReading {
  protected:
   RowFile read(const std::string& content, const std::string& name = "data.jsonl") {
-    return read_rows(folder_.write(name, content));
+    return RowReading::read(content, RowFormat::automatic, name);
   }
   Row only_row(const std::string& content, const std::string& name = "data.jsonl") {
     const RowFile file = read(content, name);
     EXPECT_EQ(file.rows.size(), 1u);
     return file.rows.at(0);
   }
-  // The error's text behind the folder's name: "data.jsonl:3] expected ...".
   std::string refusal(const std::string& content, const std::string& name = "data.jsonl") {
-    const std::string message = message_of([&] { read(content, name); });
-    const size_t found = message.find(name);
-    EXPECT_EQ(message.find('\n'), message.npos) << message;
-    return found == message.npos ? "not refused: " + message : message.substr(found);
+    return error(content, RowFormat::automatic, name);
   }
-  TemporaryFolder folder_;
 };
 
 TEST_F(Rows, EachKindOfText) {
@@ -183,6 +178,10 @@ TEST_F(Rows, CsvCellsTakeTheTypesOfTheirFields) {
       only_row("prompt,completions,ranks\np,\"[\"\"a\"\", \"\"b\"\"]\",\"[2, 1]\"\n", "data.csv");
   EXPECT_EQ(ranking.kind, RowKind::ranking);
   EXPECT_EQ(ranking.ranks, (std::vector<int64_t>{2, 1}));
+  const Row rating =
+      only_row("text,ratings,scale,weight\nt,\"{\"\"kind\"\": 2}\",\"[0, 3]\",0.5\n", "data.csv");
+  EXPECT_EQ(rating.ratings, (std::vector<Rating>{{"kind", 2}}));
+  EXPECT_EQ(rating.weight, 0.5);
   EXPECT_EQ(only_row("input_ids\n\"[3, 4]\"\n", "data.csv").completions[0].ids, (std::vector<int64_t>{3, 4}));
 }
 
@@ -237,11 +236,59 @@ TEST_F(Rows, MissingHalvesAreNamed) {
   EXPECT_NE(refusal(R"({"prompt": "p", "ranks": [1, 2]})").find("expected `completions`"), std::string::npos);
 }
 
-TEST_F(Rows, MessagesAreRefusedUntilChatTemplatesAreThere) {
-  for (const char* row : {R"({"messages": [{"role": "user", "content": "hi"}]})",
-                          R"({"prompt": "p", "chosen": [{"role": "user"}], "rejected": [{"role": "user"}]})",
-                          R"({"prompt": [{"role": "user", "content": "hi"}], "completion": "c"})"})
-    EXPECT_NE(refusal(row).find("chat templates are not there yet"), std::string::npos) << row;
+TEST_F(Rows, RatingsAreNumbersByDimension) {
+  const Row row = only_row(R"({"prompt": "p", "completion": "c", "ratings": {"helpful": 4, "honest": null, )"
+                           R"("kind": 2.5}, "scale": [1, 5], "comment": "x"})");
+  EXPECT_EQ(row.kind, RowKind::rating);
+  EXPECT_EQ(row.ratings, (std::vector<Rating>{{"helpful", 4}, {"kind", 2.5}}));
+  EXPECT_EQ(row.scale, std::pair(1.0, 5.0));
+  EXPECT_EQ(json_text(row.extra), R"({"comment":"x"})");
+  const Row text = only_row(R"({"text": "t", "ratings": {"helpful": -1}, "label": 1})");
+  EXPECT_FALSE(text.has_prompt);
+  EXPECT_FALSE(text.scale);
+  EXPECT_EQ(text.extra["label"], 1);
+  EXPECT_EQ(read(R"({"text": "t", "ratings": null})").refused.at("ratings are null"), 1);
+  EXPECT_EQ(read(R"({"text": "t", "ratings": {"a": null}})").refused.at("ratings are null"), 1);
+  EXPECT_EQ(only_row(R"({"prompt": "p", "ratings": [1]})").kind, RowKind::prompt);
+}
+
+TEST_F(Rows, RatingsMustLieOnTheirScale) {
+  const auto refused = [&](const char* rest) {
+    return refusal("{\"text\": \"t\", " + std::string(rest) + "}");
+  };
+  EXPECT_NE(
+      refused(R"("ratings": {"a": 6}, "scale": [1, 5])").find("expected ratings on the scale [1,5], got 6"),
+      std::string::npos);
+  EXPECT_NE(refused(R"("ratings": {"a": 0.5}, "scale": [1, 5])").find("got 0.5"), std::string::npos);
+  for (const char* scale : {"[5, 1]", "[1, 1]", "[1]", "[1, 2, 3]"})
+    EXPECT_NE(refused((R"("ratings": {"a": 1}, "scale": )" + std::string(scale)).c_str())
+                  .find("expected [lowest, highest] for `scale`"),
+              std::string::npos)
+        << scale;
+  EXPECT_NE(refused(R"("ratings": {"a": "high"})").find("expected a number for `ratings.a`, got string"),
+            std::string::npos);
+  EXPECT_NE(refused(R"("ratings": [4])").find("expected an object for `ratings`, got array [4]"),
+            std::string::npos);
+}
+
+TEST_F(Rows, WeightsAreOfJudgementsAndNotBelowZero) {
+  EXPECT_EQ(only_row(R"({"prompt": "p", "chosen": "a", "rejected": "b"})").weight, 1);
+  EXPECT_EQ(only_row(R"({"prompt": "p", "chosen": "a", "rejected": "b", "weight": null})").weight, 1);
+  const Row row = only_row(R"({"prompt": "p", "chosen": "a", "rejected": "b", "weight": 0})");
+  EXPECT_EQ(row.weight, 0);
+  EXPECT_TRUE(row.extra.empty());
+  EXPECT_EQ(only_row(R"({"text": "t", "weight": -3})").extra["weight"], -3);  // nobody judged it
+  EXPECT_EQ(refusal(R"({"text": "t", "label": 1, "weight": -0.5})"),
+            "data.jsonl:1] expected a `weight` of at least 0, got number -0.5");
+  EXPECT_NE(refusal(R"({"text": "t", "label": 1, "weight": "2"})").find("expected a number for `weight`"),
+            std::string::npos);
+}
+
+TEST_F(Rows, ComparisonsMayDoWithoutAPrompt) {
+  EXPECT_FALSE(only_row(R"({"completions": ["a b", "a c"], "ranks": [1, 2]})").has_prompt);
+  const Row row = only_row(R"({"prompt": "", "chosen": "a b", "rejected": "a c"})");
+  EXPECT_FALSE(row.has_prompt);
+  EXPECT_EQ(row.completions[0].text, "a b");
 }
 
 TEST_F(Rows, EmptyTextsAndIdsNameTheirField) {
@@ -291,6 +338,8 @@ TEST_F(Rows, EqualSidesAreCountedNotTaken) {
 {"prompt": "p", "chosen": "a", "rejected": "b"})");
   EXPECT_EQ(file.rows.size(), 1u);
   EXPECT_EQ(file.refused, (std::map<std::string, int64_t>{{"chosen equals rejected", 1}}));
+  EXPECT_EQ(read(R"({"prompt": "p", "completions": ["a", "a", "a"], "ranks": [1, 2, 3]})").refused,
+            (std::map<std::string, int64_t>{{"all completions are equal", 1}}));
 }
 
 TEST_F(Rows, UnknownKindsOfFileAndMissingOnesAreRefused) {
@@ -305,12 +354,6 @@ TEST(RowsOfRealFiles, AreReadInFull) {
   // Counts: 450 and 450 of red-team/README.md; the quoted cells of the second file span many lines.
   EXPECT_EQ(read_rows(data / "red-team/xstest_prompts.csv").rows.size(), 450u);
   EXPECT_EQ(read_rows(data / "red-team/xstest_completions_gpt4_gpteval.csv.gz").rows.size(), 450u);
-  const RowFile dialogues = read_rows(data / "hh-rlhf/harmless-base-test.jsonl.gz");
-  EXPECT_GT(dialogues.rows.size(), 1000u);
-  int64_t at_turn = 0;
-  for (const Row& row : dialogues.rows)
-    at_turn += row.has_prompt && row.prompt.text.ends_with("\n\nAssistant:");
-  EXPECT_GT(at_turn, std::ssize(dialogues.rows) / 2);  // the others share the first words of an answer
 }
 
 }  // namespace

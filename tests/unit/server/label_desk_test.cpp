@@ -20,6 +20,7 @@ class Desk : public testing::Test {
         for (const char* text : {"short", "much longer"})
           store_->add_completion({.prompt = prompt, .passage = {.text = text}, .model = "secret model"});
       }
+      store_->add_rankings(2, 0);
     });
   }
   LabelDesk desk(LabelHooks hooks = {}, int64_t trained_event = 0) {
@@ -32,8 +33,11 @@ class Desk : public testing::Test {
     }};
   }
   Json choice_of(const Json& task, const std::string& choice, const std::string& key) {
-    Json request = {
-        {"store", store_->identity()}, {"key", key}, {"choice", choice}, {"prompt", task["prompt"]}};
+    Json request = {{"store", store_->identity()},
+                    {"key", key},
+                    {"choice", choice},
+                    {"task", task["id"]},
+                    {"prompt", task["prompt"]}};
     request["completions"] = {task["completions"][0]["id"], task["completions"][1]["id"]};
     return request;
   }
@@ -174,6 +178,7 @@ TEST_F(Desk, CompletionsOfIdsAreShownAsTextWhereThereIsADecoder) {
   const int64_t prompt = store_->add_prompt({.text = "", .ids = {5}, .has_ids = true});
   for (const int64_t id : {6, 7})
     store_->add_completion({.prompt = prompt, .passage = {.text = "", .ids = {id, 8}, .has_ids = true}});
+  store_->add_rankings(2, 0);
   EXPECT_EQ(desk().claim({{"holder", "h"}})["task"]["text"], "5");
   LabelDesk at =
       desk({.decode = [](const std::vector<int64_t>& ids) { return "#" + std::to_string(ids[0]); }});

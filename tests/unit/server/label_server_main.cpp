@@ -54,6 +54,7 @@ void fill(feedback::Store& store, int pairs) {
 int serve(std::map<std::string, std::string> arguments) {
   const auto store = feedback::open_store(arguments.at("--store"), feedback::Access::create);
   if (store->prompts().empty()) fill(*store, std::stoi(arguments.emplace("--pairs", "20").first->second));
+  store->add_rankings(2, 0);
   LabelHooks hooks;
   hooks.reward = [&](int64_t id) { return static_cast<double>(store->completion(id).passage.text.size()); };
   hooks.train = [](int64_t last_event) {

@@ -20,6 +20,7 @@ class Server : public testing::Test {
       for (const char* text : {"<b>one</b>", "two"})
         store_->add_completion({.prompt = prompt, .passage = {.text = text}});
     }
+    store_->add_rankings(2, 0);
     server_ = std::make_unique<LabelServer>(*store_, LabelOptions{.port = 0}, LabelHooks{});
     thread_ = std::thread([this] { server_->listen(); });
   }
@@ -38,8 +39,11 @@ class Server : public testing::Test {
   Json claim() { return Json::parse(post("/api/claim", R"({"holder": "h"})")->body)["task"]; }
   Json judgement(const std::string& key) {
     const Json task = claim();
-    Json request = {
-        {"store", store_->identity()}, {"key", key}, {"choice", "first"}, {"prompt", task["prompt"]}};
+    Json request = {{"store", store_->identity()},
+                    {"key", key},
+                    {"choice", "first"},
+                    {"task", task["id"]},
+                    {"prompt", task["prompt"]}};
     request["completions"] = {task["completions"][0]["id"], task["completions"][1]["id"]};
     return request;
   }
@@ -219,6 +223,7 @@ TEST_F(Server, ReadersAtOnceLoseNothing) {
       for (int i = 0; i < 10; ++i) {
         Json own = request;
         own["key"] = std::to_string(t) + "-" + std::to_string(i);
+        own["choice"] = "skip";  // a task takes one answer, but any number of these
         EXPECT_EQ(status_of(post("/api/submit", json_text(own))), 200);
       }
     });

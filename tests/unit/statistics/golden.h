@@ -1,6 +1,7 @@
 // The reference values of tests/golden/statistics.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "keel/base/json.h"
@@ -9,6 +10,11 @@ namespace keel {
 
 inline Json statistics_golden(const char* part) {
   return read_json("tests/golden/statistics/values.json").at(part);
+}
+
+/// The values that the generator of this name wrote.
+inline Json statistics_golden_file(const std::string& generator) {
+  return read_json("tests/golden/statistics/" + generator + ".json");
 }
 
 template <class T = double>

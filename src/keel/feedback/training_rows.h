@@ -1,0 +1,41 @@
+// A store's judgements as rows to train on, as they stood at one event.
+//
+// Human, simulated and AI judgements are never mixed in silence. The judgements of annotators that are held
+// out make a second file, so that a model is measured on people it has not learned from. A row keeps its
+// judgement's key and annotator: whoever reads a run's rows finds the judgements in the store again.
+#pragma once
+
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "keel/feedback/exchange.h"
+#include "keel/feedback/store.h"
+
+namespace keel::feedback {
+
+/// What rows are wanted: comparisons are rankings and edits (the edited text over the one it was made from);
+/// demonstrations are written completions and edits.
+enum class Wanted { comparisons, labels, ratings, demonstrations };
+
+struct TrainingRowsRequest {
+  Wanted wanted = Wanted::comparisons;
+  Kinds kinds = Kinds::human;
+  int64_t last_event = 0;
+  std::set<std::string> held_out = {};  // names of annotators
+  /// The weight of a judgement's row; nothing: none is written, which is 1.
+  std::function<double(const JudgedRow&)> weight = {};
+};
+
+struct TrainingRowsCounts {
+  int64_t written = 0, held_out = 0;
+  int64_t unreadable = 0;  // of a text that was redacted
+};
+
+/// Both files appear whole; `held_out` is written only when annotators are held out.
+TrainingRowsCounts write_training_rows(Store& store, const TrainingRowsRequest& request,
+                                       const std::filesystem::path& path,
+                                       const std::filesystem::path& held_out);
+
+}  // namespace keel::feedback

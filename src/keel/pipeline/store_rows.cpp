@@ -1,0 +1,58 @@
+#include "keel/pipeline/store_rows.h"
+
+#include <filesystem>
+
+#include "keel/base/error.h"
+#include "keel/base/log.h"
+#include "keel/feedback/store.h"
+
+namespace keel {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Beside the run, not in it: a run's folder is made from what it reads.
+fs::path frozen_path(const std::string& output, const char* name) {
+  return fs::path(output).lexically_normal().string() + name;
+}
+
+}  // namespace
+
+void StoreRows::visit(OptionVisitor& v) {
+  v(&judges, "judges", "With a store as --data: whose judgements; they are never mixed in silence.",
+    one_of({"human", "simulated", "ai", "all"}));
+  v(&held_out_annotators, "held_out_annotators",
+    "With a store as --data: names of annotators whose judgements become the validation rows.");
+}
+
+void StoreRows::freeze(SupervisedOptions& options, feedback::Wanted wanted) const {
+  if (!feedback::is_store(options.data)) {
+    if (!held_out_annotators.empty())
+      throw UsageError("--held-out-annotators", "expected a store as --data, got " + options.data);
+    return;
+  }
+  if (!held_out_annotators.empty() && !options.validation.empty())
+    throw UsageError("--held-out-annotators", "expected no --validation rows beside it");
+  const fs::path rows = frozen_path(options.output, ".rows.jsonl"),
+                 held_out = frozen_path(options.output, ".held-out.jsonl");
+  const bool goes_on = fs::exists(fs::path(options.output) / "manifest.json") && fs::exists(rows);
+  if (!goes_on) {
+    const auto store = feedback::open_store(options.data, feedback::Access::read);
+    const feedback::TrainingRowsRequest request{
+        .wanted = wanted,
+        .kinds = feedback::kinds_named(judges),
+        .last_event = store->last_event(),
+        .held_out = {held_out_annotators.begin(), held_out_annotators.end()}};
+    const auto counts = feedback::write_training_rows(*store, request, rows, held_out);
+    if (counts.written == 0)
+      throw Error(options.data, "expected judgements to train on, got none by " + judges +
+                                    " annotators: --judges says whose");
+    log_info(std::to_string(counts.written) + " rows up to event " + std::to_string(request.last_event) +
+             " of the store frozen in " + rows.string() +
+             (counts.held_out > 0 ? ", " + std::to_string(counts.held_out) + " held out" : ""));
+  }
+  options.data = rows.string();
+  if (!held_out_annotators.empty()) options.validation = held_out.string();
+}
+
+}  // namespace keel
