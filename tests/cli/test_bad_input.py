@@ -299,7 +299,7 @@ def test_a_bad_comparison_is_named_by_its_line(refused, tmp_path, inputs, stage,
     "stage, rows, part",
     [
         ("reward", [dict(row, ranks=[1, 1, 1, 1]) for row in rankings(3)], "strict"),  # nothing to learn from
-        ("reward", labelled(3) + preferences(3), "both"),
+        ("reward", labelled(3) + preferences(3), "one kind"),
         ("reward", [], "none"),
         ("dpo", [dict(row, ranks=[1, 1, 1, 1]) for row in rankings(3)], "strict"),
         ("dpo", preferences(3) + labelled(3), "label"),

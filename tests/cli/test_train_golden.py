@@ -37,11 +37,51 @@ def labelled(golden, step):
     return [{"input_ids": ids, "label": bool(label)} for ids, label in zip(rows(golden, f"step_{step}_"), labels)]
 
 
+def ranked(golden, step):
+    name = f"step_{step}_"
+    prompts, completions = rows(golden, name + "prompt_"), rows(golden, name + "completion_")
+    ends = golden[name + "row_offsets"]
+    return [
+        {
+            "prompt_ids": prompt,
+            "completions_ids": completions[a:b],
+            "ranks": golden[name + "ranks"][a:b].tolist(),
+            "scores": golden[name + "scores"][a:b].tolist(),
+            "weight": float(weight),
+        }
+        for prompt, a, b, weight in zip(prompts, ends[:-1], ends[1:], golden[name + "weights"])
+    ]
+
+
+def valued(golden, step):
+    """One dimension is a `score`; of three, one that a row says nothing of is absent or null."""
+    made = []
+    for ids, values, weight in zip(rows(golden, f"step_{step}_"), golden[f"step_{step}_values"], golden[f"step_{step}_weights"]):
+        row = {"input_ids": ids, "weight": float(weight)}
+        if len(values) == 1:
+            row["score"] = float(values[0])
+        else:
+            row["ratings"] = {
+                name: None if np.isnan(value) else float(value)
+                for name, value in zip(("harmless", "helpful", "honest"), values)
+                if name != "harmless" or not np.isnan(value)
+            }
+        made.append(row)
+    return made
+
+
 @pytest.mark.parametrize(
-    "name, command, make",
-    [("sft_llama", "sft", demonstrations), ("reward_llama", "reward", preferences), ("labels_llama", "reward", labelled)],
+    "name, command, make, options",
+    [
+        ("sft_llama", "sft", demonstrations, []),
+        ("reward_llama", "reward", preferences, []),
+        ("labels_llama", "reward", labelled, []),
+        ("ranked_llama", "reward", ranked, ["--ties", "half", "--micro-batch-size", "3"]),
+        ("values_llama", "reward", valued, ["--standardise", "none"]),
+        ("ratings_llama", "reward", valued, ["--standardise", "none", "--micro-batch-size", "1"]),
+    ],
 )
-def test_five_steps_equal_torch(name, command, make, tmp_path):
+def test_five_steps_equal_torch(name, command, make, options, tmp_path):
     golden = load_file(GOLDEN / f"{name}.safetensors")
     data = [row for step in range(5) for row in make(golden, step)]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in data))
@@ -50,7 +90,8 @@ def test_five_steps_equal_torch(name, command, make, tmp_path):
         + ["--steps", "5", "--batch-size", str(len(data) // 5), "--no-shuffle", "--schedule", "cosine", "--warmup-steps", "2"]
         + ["--learning-rate", repr(float(golden["peak_learning_rate"])), "--weight-decay", repr(float(golden["weight_decay"]))]
         + ["--max-grad-norm", repr(float(golden["max_norm"])), "--precision", "float32"]
-        + (["--every-token", repr(float(golden["every_token"]))] if "every_token" in golden else []),
+        + [word for name in ("every_token", "margin_scale") if name in golden for word in (f"--{name.replace('_', '-')}", repr(float(golden[name])))]
+        + options,
         check=True,
         capture_output=True,
     )

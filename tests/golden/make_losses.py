@@ -120,6 +120,71 @@ def write_reward_losses():
     )
 
 
+RANKS = ([1, 1], [2, 4, 1, 3], [1, 1, 3], [3, 1, 2, 2, 5, 5, 4, 6, 6])
+ROW_WEIGHTS = torch.tensor([0.5, 2.0, 0.25, 1.5], dtype=torch.float64)
+
+
+def judged_ranking_loss(rewards, ranks, scores, ties, scale):
+    """One ranking's mean over its pairs i < j of torch's binary cross-entropy of (r_i - r_j) - scale (s_i - s_j)
+    with target 1, 0 or, of a tie, 1/2; None without a pair."""
+    i, j = torch.triu_indices(len(ranks), len(ranks), 1)
+    if ties == "drop":
+        strict = ranks[i] != ranks[j]
+        i, j = i[strict], j[strict]
+    if not len(i):
+        return None
+    target = 0.5 + 0.5 * torch.sign(ranks[j] - ranks[i]).double()
+    logit = rewards[i] - rewards[j] - scale * (scores[i] - scores[j])
+    return F.binary_cross_entropy_with_logits(logit, target)
+
+
+def write_judgement_losses():
+    """Rows that count more or less, ties, margins, numbers."""
+    chosen, rejected = normal(21, 7, scale=2), normal(22, 7, scale=2)
+    times = torch.tensor([2, 0, 1, 3, 1, 0, 2])
+    repeated = lambda c, r: trl_reward_loss(c.repeat_interleave(times), r.repeat_interleave(times))
+    value, gradients = with_gradients(repeated, chosen, rejected)
+    tensors = {"chosen": chosen, "rejected": rejected, "pair_weights": times.double(), "weighted_loss": value}
+    tensors["weighted_grad_chosen"], tensors["weighted_grad_rejected"] = gradients
+
+    # TRL on a tied pair in both orders, beside strict pairs that are there twice
+    both = lambda c, r: trl_reward_loss(
+        torch.cat((c, c[:4], r[4:])), torch.cat((r, r[:4], c[4:]))
+    )
+    value, gradients = with_gradients(both, chosen, rejected)
+    tensors["tied_loss"] = value
+    tensors["tied_grad_chosen"], tensors["tied_grad_rejected"] = gradients
+
+    ranks, offsets = golden.pack([torch.tensor(r) for r in RANKS])
+    rewards, scores = normal(23, len(ranks), scale=1.5), normal(24, len(ranks))
+    tensors |= {"ranks": ranks, "offsets": offsets, "rewards": rewards, "scores": scores}
+    tensors |= {"row_weights": ROW_WEIGHTS, "margin_scale": 0.7}
+    for ties in ("drop", "half"):
+        for name, scale in (("plain", 0.0), ("margin", 0.7)):
+
+            def loss(r):
+                rows = [slice(a, b) for a, b in zip(offsets[:-1], offsets[1:])]
+                parts = [judged_ranking_loss(r[x], ranks[x], scores[x], ties, scale) for x in rows]
+                kept = [(w, part) for w, part in zip(ROW_WEIGHTS, parts) if part is not None]
+                return sum(w * part for w, part in kept) / sum(w for w, _ in kept)
+
+            value, (gradient,) = with_gradients(loss, rewards)
+            tensors[f"{ties}_{name}_loss"], tensors[f"{ties}_{name}_grad"] = value, gradient
+
+    predicted, targets, weights = normal(25, 9), normal(26, 9), normal(27, 9).abs()
+    value, (gradient,) = with_gradients(lambda p: F.mse_loss(p, targets, weight=weights), predicted)
+    tensors |= {"predicted": predicted, "targets": targets, "value_weights": weights}
+    tensors |= {"regression_loss": value, "regression_grad": gradient}
+    golden.save(
+        FOLDER / "judgements",
+        tensors,
+        "weighted: TRL's RewardTrainer on each pair pair_weights times; tied: TRL on the first four pairs twice and "
+        "the others in both orders; drop and half, plain and margin: mean by row_weights over the rankings with a "
+        "pair, of the mean over their pairs of binary cross-entropy of r_i - r_j - margin_scale (s_i - s_j), a tie's "
+        "target 1/2 (half) or left out (drop); regression: F.mse_loss with weights",
+    )
+
+
 # ----------------------------------------------------------------------------- log-probabilities, entropy, KL
 
 
@@ -404,6 +469,7 @@ if __name__ == "__main__":
     golden.check_versions()
     golden.use_true_float64()
     write_reward_losses()
+    write_judgement_losses()
     write_distributions()
     write_rollouts()
     write_ppo_losses()

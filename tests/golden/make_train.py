@@ -1,5 +1,5 @@
-"""Five training steps in float64: SFT of a tiny Llama and a tiny GPT-2, a reward model on pairs, and one on
-labels; learning-rate schedules.
+"""Five training steps in float64: SFT of a tiny Llama and a tiny GPT-2, reward models on pairs, on labels, on
+weighted rankings with ties and margins, and on numbers of one and of three dimensions; learning-rate schedules.
 
 Every step: loss over one batch, gradients times min(1, max_norm / (global norm + 1e-6)) (clip_grad_norm_),
 one step of torch.optim.AdamW (betas 0.9 and 0.999, epsilon 1e-8, decoupled decay 0.1), transformers' cosine
@@ -26,6 +26,7 @@ import copy
 import golden_files as golden
 import torch
 import torch.nn.functional as F
+from make_losses import judged_ranking_loss
 from make_ppo import tiny_llama
 from transformers import (
     GPT2Config,
@@ -116,6 +117,69 @@ def label_loss(model, batch):
     return torch.stack(losses).mean()
 
 
+# Rankings that weigh more and less, with ties and scores. Every share of a pair in the batch's loss is a sum of
+# powers of two: float32 holds it.
+RANKED = (([1, 2], 0.5), ([2, 1, 2], 1.5), ([1, 3, 3, 2], 3.0), ([1, 1], 3.0))
+MARGIN_SCALE = 0.5
+
+
+def ranked_batches(seed):
+    """A list of steps, each a list of (prompt, completions, ranks, scores, weight)."""
+    generator = torch.Generator().manual_seed(seed)
+    steps = []
+    for _ in range(STEPS):
+        step = []
+        for ranks, weight in RANKED:
+            lengths = torch.randint(1, 9, (len(ranks) + 1,), generator=generator).tolist()
+            prompt, *completions = golden.random_ids(generator, VOCABULARY, lengths, low=3)
+            scores = torch.randint(1, 8, (len(ranks),), generator=generator).double()
+            step.append((prompt, completions, torch.tensor(ranks), scores, weight))
+        steps.append(step)
+    return steps
+
+
+def ranked_loss(model, batch):
+    total, weights = 0, 0
+    for prompt, completions, ranks, scores, weight in batch:
+        texts = [torch.cat((prompt, completion))[None] for completion in completions]
+        rewards = torch.stack([model(text, use_cache=False).logits[0, 0] for text in texts])
+        total = total + weight * judged_ranking_loss(rewards, ranks, scores, "half", MARGIN_SCALE)
+        weights += weight
+    return total / weights
+
+
+DIMENSIONS = ("harmless", "helpful", "honest")
+
+
+def value_batches(seed, labels):
+    """A list of steps, each a list of (tokens, values (labels), NaN where nothing is said, weight)."""
+    generator = torch.Generator().manual_seed(seed)
+    steps = []
+    for _ in range(STEPS):
+        ids = golden.random_ids(generator, VOCABULARY, (7, 1, 12, 5), low=3)
+        values = torch.randn((4, labels), generator=generator, dtype=torch.float64)
+        if labels > 1:
+            values[1, 0] = values[3, 2] = float("nan")
+        steps.append(list(zip(ids, values, (1.0, 0.5, 2.0, 0.25))))
+    return steps
+
+
+def value_loss(model, batch):
+    read = torch.cat([model(tokens[None], use_cache=False).logits for tokens, _, _ in batch])
+    wanted = torch.stack([values for _, values, _ in batch])
+    weights = torch.tensor([weight for _, _, weight in batch], dtype=torch.float64)[:, None].expand_as(wanted)
+    there = ~wanted.isnan()
+    return F.mse_loss(read[there], wanted[there], weight=weights[there])
+
+
+def assert_transformers_regression(model, batch):
+    """With equal weights and nothing missing it is what transformers computes from float labels."""
+    tokens, values, _ = batch[0]
+    ours = value_loss(model.double(), [(tokens, values, 1.0)])
+    labels = values if len(values) == 1 else values[None]
+    torch.testing.assert_close(ours, model(tokens[None], labels=labels, use_cache=False).loss)
+
+
 def sft_tensors(batches):
     tensors = {}
     for step, batch in enumerate(batches):
@@ -140,6 +204,29 @@ def label_tensors(batches):
         name = f"step_{step}_"
         tensors[name + "tokens"], tensors[name + "offsets"] = golden.pack([tokens for tokens, _ in batch])
         tensors[name + "labels"] = torch.tensor([label for _, label in batch])
+    return tensors
+
+
+def ranked_tensors(batches):
+    tensors = {"margin_scale": MARGIN_SCALE}
+    for step, batch in enumerate(batches):
+        name = f"step_{step}_"
+        prompts, completions, ranks, scores, weights = zip(*batch)
+        tensors[name + "prompt_tokens"], tensors[name + "prompt_offsets"] = golden.pack(prompts)
+        every = [completion for row in completions for completion in row]
+        tensors[name + "completion_tokens"], tensors[name + "completion_offsets"] = golden.pack(every)
+        tensors[name + "ranks"], tensors[name + "row_offsets"] = golden.pack(ranks)
+        tensors[name + "scores"], tensors[name + "weights"] = torch.cat(scores), torch.tensor(weights).double()
+    return tensors
+
+
+def value_tensors(batches):
+    tensors = {}
+    for step, batch in enumerate(batches):
+        name = f"step_{step}_"
+        tokens, values, weights = zip(*batch)
+        tensors[name + "tokens"], tensors[name + "offsets"] = golden.pack(tokens)
+        tensors[name + "values"], tensors[name + "weights"] = torch.stack(values), torch.tensor(weights).double()
     return tensors
 
 
@@ -237,6 +324,26 @@ LABEL_CONVENTION = (
     "of every token; loss, grad_norm (before clipping to max_norm), learning_rate (5); model.*: weights after "
     "the fifth step, float64"
 )
+RANKED_CONVENTION = (
+    "step_s_: prompt_{tokens, offsets}; completion_{tokens, offsets}, ranks, scores, row_offsets: row i's are "
+    "row_offsets[i]:row_offsets[i+1]; weights (4); ties half, margin_scale; the rest as reward_llama"
+)
+VALUE_CONVENTION = (
+    "step_s_: tokens (N), offsets (5): texts; values (4, labels), NaN where a row says nothing; weights (4): mean "
+    "squared error over what is said, by weight; the rest as reward_llama"
+)
+
+
+def write_values():
+    for name, seed, labels in (("values_llama", 405, 1), ("ratings_llama", 406, 3)):
+        batches = value_batches(seed + 10, labels)
+        model = tiny_llama(LlamaForSequenceClassification, seed, num_labels=labels)
+        model.config.problem_type = "regression"
+        if labels > 1:
+            model.config.id2label = dict(enumerate(DIMENSIONS))
+            model.config.label2id = {dimension: label for label, dimension in enumerate(DIMENSIONS)}
+        assert_transformers_regression(copy.deepcopy(model), batches[0])
+        write_run(name, model, value_loss, batches, value_tensors(batches), VALUE_CONVENTION)
 
 
 if __name__ == "__main__":
@@ -254,4 +361,8 @@ if __name__ == "__main__":
     batches = label_batches(414)
     labels = tiny_llama(LlamaForSequenceClassification, 404, num_labels=1)
     write_run("labels_llama", labels, label_loss, batches, label_tensors(batches), LABEL_CONVENTION)
+    batches = ranked_batches(417)
+    ranked = tiny_llama(LlamaForSequenceClassification, 407, num_labels=1)
+    write_run("ranked_llama", ranked, ranked_loss, batches, ranked_tensors(batches), RANKED_CONVENTION)
+    write_values()
     write_schedules()

@@ -107,34 +107,55 @@ CompletionBatch completion_batch(std::span<const Example* const> examples) {
   return batch;
 }
 
-RankedPairs ranked_pairs(std::span<const int64_t> ranks) {
+RankedPairs ranked_pairs(std::span<const int64_t> ranks, Ties ties) {
   RankedPairs pairs;
+  const auto add = [&](size_t better, size_t worse, float share) {
+    pairs.better.push_back(static_cast<int64_t>(better));
+    pairs.worse.push_back(static_cast<int64_t>(worse));
+    pairs.share.push_back(share);
+  };
   for (size_t i = 0; i < ranks.size(); ++i)
-    for (size_t j = 0; j < ranks.size(); ++j)
-      if (ranks[i] < ranks[j]) {
-        pairs.better.push_back(static_cast<int64_t>(i));
-        pairs.worse.push_back(static_cast<int64_t>(j));
-      }
+    for (size_t j = 0; j < ranks.size(); ++j) {
+      const bool strict = ranks[i] < ranks[j], tied = i != j && ranks[i] == ranks[j] && ties == Ties::half;
+      if (strict || tied) add(i, j, strict ? 1.0F : 0.5F);
+      pairs.count += strict || (tied && i < j) ? 1 : 0;
+    }
   return pairs;
 }
 
 ComparisonBatch comparison_batch(std::span<const Example* const> examples, const JudgedBatch& judged,
-                                 int64_t prompts) {
+                                 double whole, const PairRules& rules) {
   std::vector<int64_t> better, worse;
   std::vector<float> weight;
+  std::vector<double> margin;
+  std::vector<uint8_t> strict;
   for (size_t i = 0; i < examples.size(); ++i) {
-    const RankedPairs pairs = ranked_pairs(examples[i]->ranks);
+    const RankedPairs pairs = ranked_pairs(examples[i]->ranks, rules.ties);
+    const Judgement& judgement = examples[i]->judgement;
     for (size_t p = 0; p < pairs.better.size(); ++p) {
       better.push_back(judged.first[i] + pairs.better[p]);
       worse.push_back(judged.first[i] + pairs.worse[p]);
-      weight.push_back(1.0F / static_cast<float>(pairs.better.size()) / static_cast<float>(prompts));
+      weight.push_back(pairs.share[p] * static_cast<float>(judgement.weight) /
+                       static_cast<float>(pairs.count) / static_cast<float>(whole));
+      strict.push_back(pairs.share[p] == 1.0F);
+      if (rules.margin_scale != 0)
+        margin.push_back(rules.margin_scale * (judgement.scores.at(static_cast<size_t>(pairs.better[p])) -
+                                               judgement.scores.at(static_cast<size_t>(pairs.worse[p]))));
     }
   }
-  return {at::tensor(better, at::kLong), at::tensor(worse, at::kLong), at::tensor(weight, at::kFloat)};
+  return {at::tensor(better, at::kLong), at::tensor(worse, at::kLong), at::tensor(weight, at::kFloat),
+          rules.margin_scale != 0 ? at::tensor(margin, at::kDouble) : Tensor(),
+          at::tensor(strict, at::kByte).to(at::kBool)};
 }
 
-bool has_strict_pair(const Example& example) {
-  return !ranked_pairs(example.ranks).better.empty();
+double pair_weight(std::span<const Example* const> examples, Ties ties) {
+  double sum = 0;
+  for (const Example* example : examples) sum += has_pair(*example, ties) ? example->judgement.weight : 0;
+  return sum;
+}
+
+bool has_pair(const Example& example, Ties ties) {
+  return ranked_pairs(example.ranks, ties).count > 0;
 }
 
 }  // namespace keel

@@ -49,24 +49,43 @@ struct CompletionBatch : JudgedBatch {
 };
 CompletionBatch completion_batch(std::span<const Example* const> examples);
 
-/// The strictly ordered pairs of one prompt's K ranked completions, as indices 0 .. K-1 (ranks: 1 is best,
-/// equal numbers tie and give no pair).
+/// What becomes of completions that tie.
+enum class Ties {
+  drop,  // no pair
+  half,  // a pair in both orders, each with half its weight: cross-entropy with target 1/2
+};
+
+/// The pairs of one prompt's K ranked completions, as indices 0 .. K-1 (ranks: 1 is best, equal numbers tie).
 struct RankedPairs {
   std::vector<int64_t> better, worse;
+  std::vector<float> share;  // of its pair: 1, or 1/2 for each order of a tied one
+  int64_t count = 0;         // a tied pair counts once
 };
-RankedPairs ranked_pairs(std::span<const int64_t> ranks);
+RankedPairs ranked_pairs(std::span<const int64_t> ranks, Ties ties = Ties::drop);
 
-/// The pairs of a batch's rankings as indices among its R completions, with weight 1 / (pairs of the prompt)
-/// / prompts.
+/// How rankings become pairs. margin_scale m: the better completion is to lead by m times the difference of
+/// the two scores (Touvron et al. 2023, equation 2, whose margin is a function of the stated preference).
+struct PairRules {
+  Ties ties = Ties::drop;
+  double margin_scale = 0;
+};
+
+/// The pairs of a batch's rankings as indices among its R completions. A ranking is one element: its pairs
+/// share its weight evenly.
 struct ComparisonBatch {
   Tensor better, worse;  // (P) int64
-  Tensor weight;         // (P) float32
+  Tensor weight;         // (P) float32: share * row's weight / pairs of the prompt / whole
+  Tensor margin;         // (P) float64; undefined without a margin_scale
+  Tensor strict;         // (P) bool: not an order of a tie
 };
 
-/// `prompts`: examples with at least one strict pair in the whole optimizer batch.
+/// `whole`: pair_weight of the optimizer batch.
 ComparisonBatch comparison_batch(std::span<const Example* const> examples, const JudgedBatch& judged,
-                                 int64_t prompts);
+                                 double whole, const PairRules& rules = {});
 
-bool has_strict_pair(const Example& example);
+/// The summed weights of the rankings that give a pair: their number, where all count 1.
+double pair_weight(std::span<const Example* const> examples, Ties ties = Ties::drop);
+
+bool has_pair(const Example& example, Ties ties = Ties::drop);
 
 }  // namespace keel

@@ -46,7 +46,7 @@ bool decode_to_text(const Tokenizer& tokenizer, const Row& row, const std::vecto
 Example encode_row(const RowFile& file, const Row& row, const Tokenizer* tokenizer, int64_t vocabulary,
                    const EncodeOptions& options) {
   const std::string where = place(file, row);
-  Example example;
+  Example example{.line = row.line};
   if (row.has_prompt) example.prompt = encode_prompt(row.prompt, tokenizer, vocabulary, where);
   if (options.prompts_only && !row.has_prompt) throw Error(where, "expected a prompt to continue, got none");
   if (options.prompts_only) return example;
@@ -62,6 +62,11 @@ Example encode_row(const RowFile& file, const Row& row, const Tokenizer* tokeniz
   }
   example.ranks = row.ranks;
   example.label = row.label;
+  if (!options.judgements) return example;
+  example.judgement = judgement_of(row, where);
+  const bool judged = !row.ranks.empty() || row.label.has_value() || !example.judgement.values.empty();
+  if (!judged)
+    throw Error(where, "expected a `score` or `ratings` beside a completion to learn from, got none");
   return example;
 }
 
@@ -80,6 +85,10 @@ std::vector<Example> split_document(const Example& example, int64_t max_length) 
 }
 
 void add_fitting(ExampleSet& set, Example example, const EncodeOptions& options, const std::string& where) {
+  if (example.judgement.weight == 0) {
+    ++set.weightless;
+    return;
+  }
   const int64_t room_behind = options.prompts_only ? 1 : 0;
   if (options.max_length <= 0 || example.longest() + room_behind <= options.max_length) {
     set.examples.push_back(std::move(example));

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "keel/data/judgements.h"
 #include "keel/rows/rows.h"
 
 namespace keel {
@@ -18,10 +19,12 @@ class Tokenizer;
 /// One row in ids. A text has no prompt and one completion.
 struct Example {
   int64_t document = 0;  // its place in the data; keys dropout
+  int64_t line = 0;      // of its row in the file
   std::vector<int64_t> prompt = {};
   std::vector<std::vector<int64_t>> completions = {};
   std::vector<int64_t> ranks = {};
   std::optional<bool> label = {};
+  Judgement judgement = {};  // read where EncodeOptions ask for it
 
   int64_t longest() const;
   /// Of prompt and completions, the prompt once: what a forest holds of it.
@@ -40,11 +43,13 @@ struct EncodeOptions {
   std::optional<int64_t> end_id = {};  // appended to completions given as text
   TooLong too_long = TooLong::truncate;
   bool prompts_only = false;  // for generation: completions are not looked at, and one token must fit behind
+  bool judgements = false;    // weights, ratings, annotators: elsewhere fields of these names mean nothing
 };
 
 struct ExampleSet {
   std::vector<Example> examples;
   int64_t truncated = 0, dropped = 0;
+  int64_t weightless = 0;  // left out, for their judgement's weight is 0
 
   /// Example::tokens of each.
   std::vector<int64_t> row_tokens() const;

@@ -24,9 +24,10 @@ void check_alike(const Model& first, const Model& other) {
     const std::string expected = described(ours, i), got = described(theirs, i);
     if (expected != got) fail(expected, got);
   }
-  if (other.head.kind != first.head.kind || other.head.reward_label != first.head.reward_label ||
-      other.head.pad_id != first.head.pad_id)
-    fail("its kind of head, label of the reward and pad_token_id", "others");
+  const Head &head = other.head, &wanted = first.head;
+  if (head.kind != wanted.kind || head.reward_label != wanted.reward_label || head.mix != wanted.mix ||
+      head.labels != wanted.labels || head.pad_id != wanted.pad_id)
+    fail("its kind of head, labels, label of the reward and pad_token_id", "others");
 }
 
 }  // namespace

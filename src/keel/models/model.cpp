@@ -95,16 +95,33 @@ LogProbs language_logprobs(const Role& role, const Tensor& hidden, const Tensor&
       {.temperature = temperature, .precision = role.precision, .known_dlogp = known_dlogp});
 }
 
-Tensor scalar_values(const Role& role, const Tensor& hidden, const Tensor& rows) {
-  const Tensor weight = role.head->weight.select(0, role.head->reward_label);
-  return hidden.index_select(0, rows.to(hidden.device())).matmul(weight) + role.head->shift;
+Tensor reward_direction(const Head& head) {
+  if (head.mix.empty() && head.reward_label < 0)
+    throw std::logic_error("reward_direction: a head of several labels without their weights");
+  if (head.mix.empty()) return head.weight.select(0, head.reward_label);
+  return at::tensor(head.mix, head.weight.options().requires_grad(false)).matmul(head.weight);
 }
 
-Model with_scalar_head(const Model& source, uint64_t seed) {
-  Tensor weight = at::empty({1, source.config().hidden}, at::kFloat);
+Tensor scalar_values(const Role& role, const Tensor& hidden, const Tensor& rows) {
+  return hidden.index_select(0, rows.to(hidden.device())).matmul(reward_direction(*role.head)) +
+         role.head->shift;
+}
+
+Tensor label_values(const Role& role, const Tensor& hidden, const Tensor& rows) {
+  return hidden.index_select(0, rows.to(hidden.device())).matmul(role.head->weight.t());
+}
+
+void mix_evenly(Head& head) {
+  head.mix.assign(head.labels.size(), 1.0 / static_cast<double>(head.labels.size()));
+}
+
+Model with_scalar_head(const Model& source, uint64_t seed, const std::vector<std::string>& labels) {
+  Tensor weight = at::empty({std::ssize(labels), source.config().hidden}, at::kFloat);
   fill_normal(weight, 1.0 / std::sqrt(static_cast<double>(source.config().hidden) + 1), seed, 0xFFFFFFFF);
-  const Head head{HeadKind::scalar, weight.to(source.decoder.embedding().options().requires_grad(false)), 0,
-                  0, choose_pad_id(source)};
+  Head head{HeadKind::scalar, weight.to(source.decoder.embedding().options().requires_grad(false)), 0, 0,
+            choose_pad_id(source)};
+  head.labels = labels;
+  if (labels.size() > 1) mix_evenly(head);
   return {source.family, source.config_json, Decoder(source.config(), cloned(source.decoder.parameters())),
           head,          source.folder,      source.precision};
 }

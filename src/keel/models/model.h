@@ -13,11 +13,15 @@ namespace keel {
 struct Head {
   HeadKind kind = HeadKind::language;
   Tensor weight;
-  double shift = 0;          // added to a scalar head's output: the reward's normalisation
-  int64_t reward_label = 0;  // the row whose logit is the reward; the positive class of a classifier
+  double shift = 0;  // added to the reward: its normalisation
+  // Of a scalar head: the row whose logit is the reward (the positive class of a classifier), or, where `mix`
+  // has a weight for each row, none: the reward is their weighted sum. -1 without a mix: neither is known.
+  int64_t reward_label = 0;
   // A classifier is read at a text's last token that is not this one, as transformers does; nothing: at the
   // last.
   std::optional<int64_t> pad_id = {};
+  std::vector<double> mix = {};
+  std::vector<std::string> labels = {};  // a scalar head's names of its rows
 };
 
 struct Model {
@@ -61,12 +65,23 @@ std::vector<Tensor> forward(const Forest& forest, std::span<const Role> roles, c
 LogProbs language_logprobs(const Role& role, const Tensor& hidden, const Tensor& from, const Tensor& tokens,
                            double temperature = 1.0, const Tensor& known_dlogp = {});
 
-/// The scalar head's output at some rows, its shift included: (S). rows: (S) int64, as above.
+/// The reward of a scalar head at some rows, its shift included: (S). rows: (S) int64, as above.
 Tensor scalar_values(const Role& role, const Tensor& hidden, const Tensor& rows);
 
-/// A copy of `source`'s trunk with a new scalar head of one label, drawn from N(0, 1 / (hidden + 1)) (Ziegler
-/// et al. 2019, section 2.1 and its code), and with a padding id (choose_pad_id).
-Model with_scalar_head(const Model& source, uint64_t seed);
+/// The logits of all its labels, (S, labels), without the shift.
+Tensor label_values(const Role& role, const Tensor& hidden, const Tensor& rows);
+
+/// The vector (hidden) whose product with a hidden state is the reward before the shift.
+Tensor reward_direction(const Head& head);
+
+/// Gives each label the same weight in the reward, and all of them the sum 1.
+void mix_evenly(Head& head);
+
+/// A copy of `source`'s trunk with a new scalar head of these labels, drawn from N(0, 1 / (hidden + 1))
+/// (Ziegler et al. 2019, section 2.1 and its code), and with a padding id (choose_pad_id). Several labels are
+/// mixed evenly.
+Model with_scalar_head(const Model& source, uint64_t seed,
+                       const std::vector<std::string>& labels = {"LABEL_0"});
 
 /// The model with its weights on `device`; where they are there already, the same tensors.
 Model on_device(Model model, at::Device device);

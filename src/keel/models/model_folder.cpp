@@ -117,20 +117,55 @@ int64_t label_count(const StoredTensors& stored, const std::string& path) {
   return found->second->shape.empty() ? 0 : found->second->shape[0];
 }
 
-// One label: its logit is the reward. Two: the positive class's, by its name in id2label, else the second.
-int64_t reward_label(const Json& config, int64_t labels, const std::string& path) {
-  if (labels == 1) return 0;
-  if (labels != 2)
-    throw Error(path, "expected a reward model of one or two labels, got " + std::to_string(labels));
-  const Json names = json_get<Json>(config, "id2label", Json::object(), path);
-  for (const auto& [index, name] : names.items()) {
-    std::string lower = name.is_string() ? name.get<std::string>() : "";
+// The names of a head's labels, by id2label; LABEL_i where it does not name one.
+std::vector<std::string> label_names(const Json& config, int64_t labels, const std::string& path) {
+  const Json given = json_get<Json>(config, "id2label", Json::object(), path);
+  std::vector<std::string> names;
+  for (int64_t label = 0; label < labels; ++label) {
+    const std::string index = std::to_string(label);
+    const auto found = given.find(index);
+    names.push_back(found != given.end() && found->is_string() ? found->get<std::string>()
+                                                               : "LABEL_" + index);
+  }
+  return names;
+}
+
+// One label: its logit is the reward. Two: the positive class's, by its name, else the second. Of more, or of
+// two that were not trained as classes, none: they need weights.
+int64_t reward_label(const Json& config, const std::vector<std::string>& names, const std::string& path) {
+  if (names.size() == 1) return 0;
+  if (names.size() != 2 || json_get<std::string>(config, "problem_type", "", path) == "regression") return -1;
+  for (size_t label = 0; label < 2; ++label) {
+    std::string lower = names[label];
     std::transform(lower.begin(), lower.end(), lower.begin(),
                    [](unsigned char c) { return std::tolower(c); });
     if (lower == "positive" || lower == "pos" || lower == "good" || lower == "chosen")
-      return index == "0" ? 0 : 1;
+      return static_cast<int64_t>(label);
   }
   return 1;
+}
+
+// The weights that Keel wrote beside a head of several labels.
+std::vector<double> label_mix(const Json& config, const std::vector<std::string>& names,
+                              const std::string& path) {
+  const auto weights = json_get<std::map<std::string, double>>(config, "keel_head_weights", {}, path);
+  std::vector<double> mix;
+  if (weights.empty()) return mix;
+  for (const std::string& name : names) {
+    const auto found = weights.find(name);
+    mix.push_back(found == weights.end() ? 0.0 : found->second);
+  }
+  return mix;
+}
+
+Head read_scalar_head(const Json& config, int64_t labels, const std::string& path) {
+  Head head{.kind = HeadKind::scalar, .weight = {}};
+  head.labels = label_names(config, labels, path);
+  head.reward_label = reward_label(config, head.labels, path);
+  head.mix = label_mix(config, head.labels, path);
+  head.shift = json_get<double>(config, "keel_reward_shift", 0.0, path);
+  if (const auto pad = json_get<int64_t>(config, "pad_token_id", -1, path); pad >= 0) head.pad_id = pad;
+  return head;
 }
 
 // A tied head may be stored as the embedding, as the head, or as both: the missing one is the other.
@@ -139,26 +174,30 @@ void alias_tied(StoredTensors& stored, const Family& family, const std::string& 
   if (head != nullptr && find_tensor(stored, family, embedding) == nullptr) stored.by_name[embedding] = head;
 }
 
+// `problem_type` tells transformers, and reading, that several labels are numbers and not classes.
+void write_scalar_head(const Head& head, Json& config) {
+  for (const char* name : {"num_labels", "id2label", "label2id"}) config.erase(name);
+  for (int64_t label = 0; label < head.weight.size(0); ++label) {
+    const std::string index = std::to_string(label);
+    const std::string name =
+        std::cmp_less(label, head.labels.size()) ? head.labels[static_cast<size_t>(label)] : "LABEL_" + index;
+    config["id2label"][index] = name;
+    config["label2id"][name] = label;
+    if (!head.mix.empty()) config["keel_head_weights"][name] = head.mix[static_cast<size_t>(label)];
+  }
+  if (!head.mix.empty()) config["problem_type"] = "regression";
+  config["pad_token_id"] = head.pad_id ? Json(*head.pad_id) : Json();
+  if (head.shift != 0) config["keel_reward_shift"] = head.shift;
+}
+
 void write_config(const Model& model, const fs::path& folder) {
   Json config = model.config_json;
   const bool scalar = model.head.kind == HeadKind::scalar;
   config["architectures"] = {scalar ? model.family->classifier_class : model.family->causal_class};
   config.erase("dtype");
   config["torch_dtype"] = model.decoder.embedding().scalar_type() == at::kDouble ? "float64" : "float32";
-  config.erase("keel_reward_shift");
-  if (scalar) {
-    config.erase("num_labels");
-    Json names = Json::object(), ids = Json::object();
-    for (int64_t label = 0; label < model.head.weight.size(0); ++label) {
-      const std::string name = "LABEL_" + std::to_string(label);
-      names[std::to_string(label)] = name;
-      ids[name] = label;
-    }
-    if (model.head.weight.size(0) == 1 || !config.contains("id2label"))
-      config["id2label"] = names, config["label2id"] = ids;
-    config["pad_token_id"] = model.head.pad_id ? Json(*model.head.pad_id) : Json();
-    if (model.head.shift != 0) config["keel_reward_shift"] = model.head.shift;
-  }
+  for (const char* name : {"keel_reward_shift", "keel_head_weights"}) config.erase(name);
+  if (scalar) write_scalar_head(model.head, config);
   write_file_atomically(folder / "config.json", json_text(config, 2) + "\n");
 }
 
@@ -178,23 +217,43 @@ void collect_tensors(const Model& model, std::vector<std::pair<std::string, Tens
 
 }  // namespace
 
-Model load_model(const fs::path& folder, at::ScalarType type) {
+namespace {
+
+// What config.json says, before any weight is read.
+struct Plan {
+  std::string path;
+  Json json;
+  const Family& family;
+  DecoderConfig config;
+};
+
+Plan read_plan(const fs::path& folder) {
   if (!fs::is_directory(folder)) throw Error(folder.string(), "expected a model folder, got nothing there");
-  const std::string config_path = (folder / "config.json").string();
-  const Json config_json = read_json(config_path);
-  const Family& family = family_of(config_json, config_path);
-  const DecoderConfig config = family.read(config_json, config_path);
-  check_config(config, config_path);
+  const std::string path = (folder / "config.json").string();
+  Json json = read_json(path);
+  const Family& family = family_of(json, path);
+  DecoderConfig config = family.read(json, path);
+  check_config(config, path);
+  return {path, std::move(json), family, config};
+}
+
+}  // namespace
+
+Model new_model_like(const fs::path& folder, uint64_t seed) {
+  Plan plan = read_plan(folder);
+  Model model = new_model(plan.family, plan.config, HeadKind::none, seed);
+  model.config_json = std::move(plan.json);
+  model.folder = folder;
+  return model;
+}
+
+Model load_model(const fs::path& folder, at::ScalarType type) {
+  const auto [config_path, config_json, family, config] = read_plan(folder);
   StoredTensors stored = open_tensors(folder);
   const std::string path = (folder / "model.safetensors").string();
   Head head{.kind = head_kind(config_json, stored), .weight = {}};
   const int64_t labels = head.kind == HeadKind::scalar ? label_count(stored, path) : 1;
-  if (head.kind == HeadKind::scalar) {
-    head.reward_label = reward_label(config_json, labels, config_path);
-    head.shift = json_get<double>(config_json, "keel_reward_shift", 0.0, config_path);
-    if (const auto pad = json_get<int64_t>(config_json, "pad_token_id", -1, config_path); pad >= 0)
-      head.pad_id = pad;
-  }
+  if (head.kind == HeadKind::scalar) head = read_scalar_head(config_json, labels, config_path);
   const auto specs = parameter_specs(family, config, head.kind, labels);
   if (config.tied_head) alias_tied(stored, family, specs.front().sources.front().name);
   std::vector<Parameter> parameters;

@@ -11,6 +11,11 @@ namespace keel {
 /// [folder/file] what is missing, of another shape or dtype, or not finite. Pickle files are never read.
 Model load_model(const std::filesystem::path& folder, at::ScalarType type = at::kFloat);
 
+/// A new trunk of the architecture that a folder's config.json names, with the tokenizer beside it and
+/// without a head. No weight is read; there need be none. Errors: [folder/file] as load_model's of
+/// config.json.
+Model new_model_like(const std::filesystem::path& folder, uint64_t seed);
+
 /// Writes a folder that transformers loads with equal logits and without a warning. `folder` must exist; the
 /// caller makes the whole appear at once (AtomicFolder).
 void save_model(const Model& model, const std::filesystem::path& folder);

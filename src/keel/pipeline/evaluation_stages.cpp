@@ -5,6 +5,7 @@
 #include "keel/base/error.h"
 #include "keel/base/files.h"
 #include "keel/pipeline/policy_evaluation.h"
+#include "keel/pipeline/reward_evaluation.h"
 #include "keel/pipeline/stages.h"
 #include "keel/trainers/inputs.h"
 #include "keel/trainers/training_run.h"
@@ -62,21 +63,23 @@ void run_perplexity(PerplexityOptions& o) {
 }
 
 struct RewardAccuracyOptions : Options {
-  std::string model, data, output;
-  Compute compute;
+  RewardEvaluationOptions evaluation;
+  std::string output;
 
   void visit(OptionVisitor& v) override {
-    v(&model, "model", "A reward model's folder.", required_input());
-    v(&data, "data", "Held-out rankings or preferences.", required_input());
-    compute.visit(v);
+    evaluation.scorer.visit(v, "model", "The folder of the reward model, or of each member of an ensemble.");
+    v(&evaluation.data, "data", "Held-out rankings or preferences.", required_input());
+    v(&evaluation.group_by, "group_by", "A field of the rows whose groups get an accuracy each.");
+    v(&evaluation.seed, "seed", "Of the bootstrap.", at_least(0));
+    evaluation.compute.visit(v);
     v(&output, "output", "A JSON file; default: standard output.", {.writes = true});
   }
-  void check() const override { compute.check(); }
+  void check() const override { evaluation.compute.check(); }
 };
 
 void run_reward_accuracy(RewardAccuracyOptions& o) {
   ReportData data;
-  data.reward_model = evaluate_reward_model(o.model, o.data, o.compute);
+  data.reward_model = evaluate_reward_model(o.evaluation);
   write_json(o.output, report_data_json(data)["reward_model"]);
 }
 
@@ -91,8 +94,8 @@ struct PolicyOptions : Options {
     v(&evaluation.after, "after", "The arm that the verdict is about.", required());
     v(&evaluation.best_of_arm, "best_of_arm", "The arm whose samples best-of-n picks from; empty: none.");
     v(&evaluation.best_of, "best_of", "The n of the best-of-n arm.", at_least(2));
-    v(&evaluation.reward_model, "reward_model", "The proxy: the reward model that was optimised.",
-      required_input());
+    evaluation.scorer.visit(
+        v, "reward_model", "The proxy: the reward model that was optimised, or each member of its ensemble.");
     v(&evaluation.shown_prompts, "shown_prompts", "Prompts whose samples are shown, chosen by seed.",
       at_least(0));
     v(&evaluation.seed, "seed", "Of the bootstraps and of the choice of shown prompts.", at_least(0));
@@ -196,7 +199,8 @@ void run_report(ReportOptions& o) {
   data.title = o.title;
   const std::vector<Json> rows = read_metrics(o.ppo);
   evaluate_policies(o.evaluation, data);
-  data.reward_model = evaluate_reward_model(o.evaluation.reward_model, o.rankings, Compute());
+  data.reward_model =
+      evaluate_reward_model({.scorer = o.evaluation.scorer, .data = o.rankings, .seed = o.evaluation.seed});
   for (Accuracy& accuracy : annotator_accuracies(o.rankings))
     data.reward_model->accuracies.push_back(std::move(accuracy));
   add_curves(rows, data);
@@ -227,10 +231,14 @@ std::vector<Stage> evaluation_stages() {
                  "Token mean of the negative log-probability, its exponential, and the mean and standard "
                  "error over rows.\n\n    keel eval perplexity --model runs/sft/final --data held-out.jsonl",
                  &run_perplexity),
-      make_stage("eval reward", "Accuracy and calibration of a reward model on held-out rankings.",
-                 "Accuracy on strictly ordered pairs with Wilson's interval, and a reliability table.\n\n    "
-                 "keel eval reward --model runs/reward/final --data held-out-rankings.jsonl",
-                 &run_reward_accuracy),
+      make_stage(
+          "eval reward", "Accuracy and calibration of a reward model on held-out rankings.",
+          "Accuracy on strictly ordered pairs with Wilson's interval, and a reliability table; the same by "
+          "difference of the rewards, by length, by margin and by group. `length` sets the model beside "
+          "\"the shorter one is better\" and its opposite on the same pairs, and warns when length alone "
+          "explains the reward. Of an ensemble, its members' accuracies and disagreement.\n\n    "
+          "keel eval reward --model runs/reward/final --data held-out-rankings.jsonl",
+          &run_reward_accuracy),
       make_stage("eval policies", "Win rates, best-of-n and a verdict on models by their samples.",
                  "Every arm is a file of `keel sample` on the same prompts. Intervals are bootstraps over "
                  "prompts.\n\n    keel eval policies --arms SFT=sft.jsonl PPO=ppo.jsonl --before SFT --after "

@@ -6,14 +6,11 @@
 #include "keel/base/error.h"
 #include "keel/base/files.h"
 #include "keel/base/random.h"
-#include "keel/data/batches.h"
-#include "keel/scoring/reward_model.h"
 #include "keel/simulation/annotators.h"
 #include "keel/simulation/gold.h"
 #include "keel/statistics/best_of_n.h"
 #include "keel/statistics/diversity.h"
 #include "keel/statistics/moments.h"
-#include "keel/trainers/inputs.h"
 
 namespace keel {
 namespace {
@@ -38,7 +35,7 @@ PolicySamples read_arm(const std::string& arm) {
   return samples;
 }
 
-void judge_arm(PolicySamples& arm, RewardModel& proxy) {
+void judge_arm(PolicySamples& arm, Scorer& proxy) {
   std::vector<ScoredSample> samples;
   for (size_t i = 0; i < arm.prompts.size(); ++i)
     for (JudgedAnswer& answer : arm.answers[i]) {
@@ -192,7 +189,9 @@ std::vector<PolicySamples> read_arms(const PolicyEvaluationOptions& o) {
 
 void evaluate_policies(const PolicyEvaluationOptions& o, ReportData& data) {
   std::vector<PolicySamples> arms = read_arms(o);
-  RewardModel proxy(open_reward_model(o.reward_model, Compute()), {});
+  std::vector<RewardModel> members;
+  for (Model& model : o.scorer.open(Compute())) members.emplace_back(std::move(model), "");
+  RewardEnsemble proxy(std::move(members), o.scorer.rule());
   for (PolicySamples& arm : arms) judge_arm(arm, proxy);
   const PolicySamples before = arm_named(arms, o.before, "--before"),
                       after = arm_named(arms, o.after, "--after");
@@ -237,36 +236,6 @@ std::vector<Accuracy> annotator_accuracies(const std::string& rankings) {
         {"simulated annotator (" + name + ") against the gold judge, where it tells them apart",
          count.agreeing, count.pairs});
   return accuracies;
-}
-
-RewardModelPart evaluate_reward_model(const std::string& folder, const std::string& rankings,
-                                      const Compute& compute) {
-  const Model model = open_reward_model(folder, compute);
-  const auto tokenizer = load_tokenizer(folder);
-  const ExampleSet set = open_examples(rankings, model, tokenizer ? &*tokenizer : nullptr, 0, TooLong::drop,
-                                       {RowKind::preference, RowKind::ranking});
-  std::vector<const Example*> all;
-  for (const Example& example : set.examples) all.push_back(&example);
-  const std::vector<double> rewards = reward_examples(model, all);
-  RewardModelPart part;
-  Accuracy accuracy{"reward model on held-out rankings", 0, 0};
-  std::vector<Prediction> predictions;
-  size_t first = 0;
-  for (const Example* example : all) {
-    const RankedPairs pairs = ranked_pairs(example->ranks);
-    for (size_t p = 0; p < pairs.better.size(); ++p) {
-      const double better = rewards[first + static_cast<size_t>(pairs.better[p])],
-                   worse = rewards[first + static_cast<size_t>(pairs.worse[p])];
-      accuracy.right += better > worse;
-      ++accuracy.pairs;
-      predictions.push_back(pair_prediction(better, worse));
-    }
-    first += example->completions.size();
-  }
-  if (accuracy.pairs == 0) throw Error(rankings, "expected at least one strictly ordered pair, got none");
-  part.accuracies.push_back(accuracy);
-  part.calibration = calibration(predictions, 5, 0.5);
-  return part;
 }
 
 }  // namespace keel

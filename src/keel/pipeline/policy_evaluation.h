@@ -4,7 +4,7 @@
 
 #include "keel/reports/report.h"
 #include "keel/rows/samples.h"
-#include "keel/trainers/compute.h"
+#include "keel/trainers/scorer_options.h"
 
 namespace keel {
 
@@ -25,7 +25,7 @@ struct PolicyEvaluationOptions {
   std::string before, after;      // arms of the verdict
   std::string best_of_arm;        // whose samples best-of-n picks from
   int64_t best_of = 4;
-  std::string reward_model;
+  ScorerOptions scorer;  // the proxy
   int64_t seed = 1, shown_prompts = 6;
 };
 
@@ -33,10 +33,6 @@ struct PolicyEvaluationOptions {
 /// duels, comparison, best-of-n frontier and sample parts of a report. Errors: [file] arms whose prompts
 /// differ, or an arm that is not there.
 void evaluate_policies(const PolicyEvaluationOptions& options, ReportData& data);
-
-/// A reward model against held-out rankings: accuracy and calibration.
-RewardModelPart evaluate_reward_model(const std::string& model, const std::string& rankings,
-                                      const Compute& compute);
 
 /// How often each simulated annotator's strict orders in the rankings agree with the gold judge's, by name.
 /// Every completion is taken as ended by itself: rankings do not keep that. Judgements of people are passed

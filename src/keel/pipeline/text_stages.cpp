@@ -8,11 +8,11 @@
 #include "keel/base/progress.h"
 #include "keel/models/model_folder.h"
 #include "keel/pipeline/stages.h"
-#include "keel/scoring/reward_model.h"
 #include "keel/simulation/corpus.h"
 #include "keel/tensors/matrix_rate.h"
 #include "keel/tokenizer/bpe_trainer.h"
 #include "keel/trainers/inputs.h"
+#include "keel/trainers/scorer_options.h"
 
 namespace keel {
 namespace {
@@ -161,13 +161,14 @@ void run_sample(SampleOptions& o) {
 }
 
 struct ScoreOptions : Options {
-  std::string model, data, output, end = "auto";
+  ScorerOptions scorer;
+  std::string data, output, end = "auto";
   Compute compute;
   double temperature = 1.0;
   int64_t batch_size = 64;
 
   void visit(OptionVisitor& v) override {
-    v(&model, "model", "A language model or a reward model.", required_input());
+    scorer.visit(v, "model", "A language model, or a reward model, or each member of an ensemble.");
     v(&data, "data", "Rows to score.", required_input());
     v(&end, "end", "Whether texts get the end-of-text id before scoring; auto: for reward models.",
       one_of({"auto", "yes", "no"}));
@@ -179,31 +180,84 @@ struct ScoreOptions : Options {
   void check() const override { compute.check(); }
 };
 
-Json reward_row(RowKind kind, std::span<const double> rewards) {
-  if (kind == RowKind::preference) return {{"reward_chosen", rewards[0]}, {"reward_rejected", rewards[1]}};
-  if (rewards.size() == 1) return {{"reward", rewards[0]}};
-  return {{"rewards", std::vector<double>(rewards.begin(), rewards.end())}};
+// By the names of a head's labels, where it has several; else by member.
+Json parts_json(const Score& score, const std::vector<std::string>& labels) {
+  if (labels.empty()) return score.parts;
+  Json parts = Json::object();
+  for (size_t i = 0; i < labels.size(); ++i) parts[labels[i]] = score.parts[i];
+  return parts;
 }
 
-std::vector<Json> score_rewards(const Model& model, const ExampleSet& set,
-                                const std::vector<RowKind>& kinds) {
+Json reward_row(RowKind kind, std::span<const Score> scores, const std::vector<std::string>& labels) {
+  const bool pair = kind == RowKind::preference, parts = !scores.empty() && !scores[0].parts.empty();
+  Json row = Json::object(), rewards = Json::array(), all_parts = Json::array();
+  for (const Score& score : scores) {
+    rewards.push_back(score.reward);
+    all_parts.push_back(parts_json(score, labels));
+  }
+  if (pair) {
+    row = {{"reward_chosen", rewards[0]}, {"reward_rejected", rewards[1]}};
+    if (parts) row["parts_chosen"] = all_parts[0], row["parts_rejected"] = all_parts[1];
+  } else {
+    const bool one = scores.size() == 1;
+    row[one ? "reward" : "rewards"] = one ? rewards[0] : rewards;
+    if (parts) row["parts"] = one ? all_parts[0] : all_parts;
+  }
+  return row;
+}
+
+ExampleSet encode_to_score(const RowFile& file, const Model& model, const std::string& folder,
+                           const std::string& end) {
+  const auto tokenizer = load_tokenizer(folder);
+  const Tokenizer* tokens = tokenizer ? &*tokenizer : nullptr;
+  const bool append = end == "yes" || (end == "auto" && model.head.kind == HeadKind::scalar);
+  EncodeOptions options{.max_length = usable_length(0, model)};
+  if (append) options.end_id = end_id(model, tokens);
+  ExampleSet set = encode_rows(file, tokens, model.config().vocabulary, options);
+  if (set.truncated > 0) log_warning(std::to_string(set.truncated) + " rows were cut at the model's context");
+  return set;
+}
+
+// Of every completion in order.
+std::vector<Score> scores_by(const Model& model, const ExampleSet& set) {
   std::vector<const Example*> all;
   for (const Example& example : set.examples) all.push_back(&example);
   Progress progress("score", "row", std::ssize(all));
-  const std::vector<double> rewards = reward_examples(model, all, [&](int64_t done) {
+  return score_examples(model, all, [&](int64_t done) {
     progress.update(done);
     throw_if_interrupted();
   });
+}
+
+std::vector<Json> score_rewards(const RowFile& file, const ScoreOptions& o) {
+  std::vector<std::vector<Score>> by_completion;
+  std::vector<std::string> labels;
+  const std::vector<std::string> folders = o.scorer.folders();
+  for (const std::string& folder : folders) {
+    const Model model = open_reward_model(folder, o.compute, o.scorer.head_weights);
+    const std::vector<Score> scores = scores_by(model, encode_to_score(file, model, folder, o.end));
+    by_completion.resize(scores.size());
+    for (size_t i = 0; i < scores.size(); ++i) by_completion[i].push_back(scores[i]);
+    if (folders.size() == 1 && !model.head.mix.empty()) labels = model.head.labels;
+  }
+  std::vector<Score> scores;
+  for (const auto& members : by_completion) scores.push_back(combined_score(members, o.scorer.rule()));
   std::vector<Json> rows;
   size_t first = 0;
-  for (size_t i = 0; i < all.size(); ++i) {
-    rows.push_back(reward_row(kinds[i], std::span(rewards).subspan(first, all[i]->completions.size())));
-    first += all[i]->completions.size();
+  for (const Row& row : file.rows) {
+    const size_t count = row.completions.size();
+    rows.push_back(reward_row(row.kind, std::span(scores).subspan(first, count), labels));
+    first += count;
   }
   return rows;
 }
 
-std::vector<Json> score_language(const Model& model, const ExampleSet& set, const ScoreOptions& o) {
+std::vector<Json> score_language(const Model& model, const RowFile& file, const ScoreOptions& o) {
+  for (const Row& row : file.rows)
+    if (row.kind != RowKind::text && row.kind != RowKind::completion && row.kind != RowKind::label)
+      throw Error(file.path + ":" + std::to_string(row.line),
+                  std::string("expected a text or a completion to score, got a ") + row_kind_name(row.kind));
+  const ExampleSet set = encode_to_score(file, model, o.scorer.models.front(), o.end);
   std::vector<Json> rows;
   Progress progress("score", "row", std::ssize(set.examples));
   for_each_logps(model, set, o.batch_size, o.temperature, [&](const Tensor& tokens, const Tensor& logps) {
@@ -218,25 +272,13 @@ std::vector<Json> score_language(const Model& model, const ExampleSet& set, cons
 
 void run_score(ScoreOptions& o) {
   if (!o.output.empty()) check_writable_file(o.output);
-  const Model model = open_model(o.model, o.compute);
-  const auto tokenizer = load_tokenizer(o.model);
-  const bool rewards = model.head.kind == HeadKind::scalar;
+  const std::vector<std::string> folders = o.scorer.folders();
   const RowFile file = read_rows(o.data);
-  const bool append = o.end == "yes" || (o.end == "auto" && rewards);
-  std::vector<RowKind> kinds;
-  for (const Row& row : file.rows) {
-    if (!rewards && row.kind != RowKind::text && row.kind != RowKind::completion &&
-        row.kind != RowKind::label)
-      throw Error(file.path + ":" + std::to_string(row.line),
-                  std::string("expected a text or a completion to score, got a ") + row_kind_name(row.kind));
-    kinds.push_back(row.kind);
+  if (folders.size() == 1) {
+    const Model model = open_model(folders.front(), o.compute);
+    if (model.head.kind == HeadKind::language) return write_rows(o.output, score_language(model, file, o));
   }
-  const ExampleSet set = encode_rows(
-      file, tokenizer ? &*tokenizer : nullptr, model.config().vocabulary,
-      {usable_length(0, model), append ? end_id(model, tokenizer ? &*tokenizer : nullptr) : std::nullopt,
-       TooLong::truncate});
-  if (set.truncated > 0) log_warning(std::to_string(set.truncated) + " rows were cut at the model's context");
-  write_rows(o.output, rewards ? score_rewards(model, set, kinds) : score_language(model, set, o));
+  write_rows(o.output, score_rewards(file, o));
 }
 
 struct TokenizeOptions : Options {
@@ -354,7 +396,10 @@ std::vector<Stage> text_stages() {
           "score", "Log-probabilities by a language model, or rewards by a reward model.",
           "By a language model: `{tokens, logps}` of each completion, or of a whole text after its first "
           "token. By a reward model: `{reward}`, for pairs `{reward_chosen, reward_rejected}`, for rankings "
-          "`{rewards}`.\n\n    keel score --model runs/reward/final --data pairs.jsonl --output scores.jsonl",
+          "`{rewards}`. By an ensemble, or a head with several labels, `parts` beside each reward hold those "
+          "of "
+          "the members, or of the labels by name.\n\n    keel score --model runs/reward/final --data "
+          "pairs.jsonl --output scores.jsonl",
           &run_score),
       make_stage("tokenize", "Text to token ids and back, or train a tokenizer.",
                  "One JSON list of ids for each line of the file; `--decode` is the reverse. With `--train` "

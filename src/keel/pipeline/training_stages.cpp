@@ -69,11 +69,15 @@ std::vector<Stage> training_stages() {
           "sft --model runs/base/final --data demonstrations.jsonl --output runs/sft --epochs 2",
           &run_sft),
       make_stage(
-          "reward", "Train a reward model on rankings, preferences or labels.",
+          "reward", "Train a reward model on rankings, preferences, labels or numbers.",
           "Rows are preferences (`prompt`, `chosen`, `rejected`), rankings (`prompt`, `completions`, "
-          "`ranks`: 1 is best, equal numbers tie) or labels (`prompt`, `completion`, `label`: a classifier "
-          "whose positive logit is the reward). All pairs of one prompt are one element of the loss. "
-          "`final/` is a `...ForSequenceClassification` with one label.\n\n    keel reward --model "
+          "`ranks`: 1 is best, equal numbers tie), labels (`prompt`, `completion`, `label`: a classifier "
+          "whose positive logit is the reward), or numbers (`prompt`, `completion`, and a `score` or "
+          "`ratings`, {dimension: number}: a label of the head for each). All pairs of one prompt are one "
+          "element of the loss. A row's `weight` says how much its element counts; `scores` beside "
+          "`completions` give margins (`--margin-scale`). `final/` is a `...ForSequenceClassification` with "
+          "one label, or one for each dimension; `--members` leaves an ensemble, which `ppo --reward-model`, "
+          "`score` and `eval reward` take by the run's folder.\n\n    keel reward --model "
           "runs/sft/final --data rankings.jsonl --validation held-out.jsonl --output runs/reward",
           &run_reward),
       make_stage(

@@ -47,10 +47,34 @@ struct Accuracy {
   int64_t right = 0, pairs = 0;  // the interval is Wilson's
 };
 
+/// The same pairs in groups.
+struct AccuracyTable {
+  std::string name;  // "by difference of the rewards"
+  std::vector<Accuracy> groups;
+};
+
+/// Does length explain the reward? On the pairs whose completions differ in length.
+struct LengthBias {
+  std::optional<double> correlation;  // of reward and tokens, within prompts
+  Accuracy model, shorter, longer;    // the model, and two rules that look at nothing else
+  Estimate gain;             // the model's accuracy less the better rule's, paired; units are prompts
+  std::string warning = {};  // empty: it does not
+};
+
+/// The members of an ensemble.
+struct EnsemblePart {
+  std::vector<Accuracy> members;
+  double disagreement = 0;  // mean over completions of the members' deviation
+  Accuracy unanimous;       // pairs that all members order alike, and how many of those are right
+};
+
 struct RewardModelPart {
   std::vector<Accuracy> accuracies;
   std::optional<Calibration> calibration =
       std::nullopt;  // of folded held-out pairs (pair_prediction), bins over [0.5, 1]
+  std::vector<AccuracyTable> tables = {};
+  std::optional<LengthBias> length = std::nullopt;
+  std::optional<EnsemblePart> ensemble = std::nullopt;
 };
 
 /// One model measured on the held-out prompts.

@@ -91,10 +91,32 @@ Json calibration_json(const Calibration& calibration) {
           {"bins", list_json(calibration.bins, bin_json)}};
 }
 
+Json table_json(const AccuracyTable& table) {
+  return {{"name", table.name}, {"groups", list_json(table.groups, accuracy_json)}};
+}
+
+Json length_json(const LengthBias& length) {
+  return {{"correlation", number_json(length.correlation)},
+          {"model", accuracy_json(length.model)},
+          {"shorter", accuracy_json(length.shorter)},
+          {"longer", accuracy_json(length.longer)},
+          {"gain", estimate_json(length.gain)},
+          {"warning", length.warning}};
+}
+
+Json ensemble_json(const EnsemblePart& ensemble) {
+  return {{"members", list_json(ensemble.members, accuracy_json)},
+          {"disagreement", ensemble.disagreement},
+          {"unanimous", accuracy_json(ensemble.unanimous)}};
+}
+
 Json reward_model_json(const std::optional<RewardModelPart>& part) {
   if (!part) return nullptr;
   return {{"accuracies", list_json(part->accuracies, accuracy_json)},
-          {"calibration", part->calibration ? calibration_json(*part->calibration) : Json(nullptr)}};
+          {"calibration", part->calibration ? calibration_json(*part->calibration) : Json(nullptr)},
+          {"tables", list_json(part->tables, table_json)},
+          {"length", part->length ? length_json(*part->length) : Json(nullptr)},
+          {"ensemble", part->ensemble ? ensemble_json(*part->ensemble) : Json(nullptr)}};
 }
 
 Json arm_json(const Arm& arm) {

@@ -158,9 +158,9 @@ std::string frontier_table(const ReportData& data) {
          "</details>\n";
 }
 
-std::string accuracy_table(const RewardModelPart& part) {
+std::string accuracy_rows(const std::vector<Accuracy>& accuracies, const std::string& heading) {
   std::vector<std::vector<std::string>> rows;
-  for (const auto& accuracy : part.accuracies) {
+  for (const auto& accuracy : accuracies) {
     const Interval interval = wilson(accuracy.right, accuracy.pairs);
     const double share = accuracy.pairs == 0
                              ? std::nan("")
@@ -168,7 +168,19 @@ std::string accuracy_table(const RewardModelPart& part) {
     rows.push_back({accuracy.name, html::percent_with_interval(share, interval),
                     number(accuracy.right) + " of " + number(accuracy.pairs)});
   }
-  return table({"Order of pairs", "Right (95 %)", "Pairs"}, rows);
+  return table({heading, "Right (95 %)", "Pairs"}, rows);
+}
+
+std::string length_part(const LengthBias& length) {
+  std::string out = paragraph(
+      "Of pairs that differ in length: does the reward say more than length does? Reward and length "
+      "correlate " +
+      (length.correlation ? "by " + number(*length.correlation) : std::string("not measurably")) +
+      " within prompts; the model is right in " +
+      html::percent_with_interval(length.gain.value, length.gain.interval) +
+      " more of them than the better of the two rules.");
+  if (!length.warning.empty()) out += paragraph("Warning: " + length.warning + ".");
+  return out + accuracy_rows({length.model, length.shorter, length.longer}, "Pairs of unequal length");
 }
 
 std::string calibration_figure(const Calibration& calibration) {
@@ -310,11 +322,17 @@ std::string frontier_section(const ReportData& data) {
 std::string reward_model_section(const ReportData& data) {
   std::string out = heading("The reward model on held-out pairs");
   if (!data.reward_model) return out + absent("Not measured in this run.");
-  out += data.reward_model->accuracies.empty() ? absent("Its accuracy was not measured in this run.")
-                                               : accuracy_table(*data.reward_model);
-  const auto& calibration = data.reward_model->calibration;
-  return out + (calibration ? calibration_figure(*calibration)
-                            : absent("Its calibration was not measured in this run."));
+  const RewardModelPart& part = *data.reward_model;
+  out += part.accuracies.empty() ? absent("Its accuracy was not measured in this run.")
+                                 : accuracy_rows(part.accuracies, "Order of pairs");
+  out += part.calibration ? calibration_figure(*part.calibration)
+                          : absent("Its calibration was not measured in this run.");
+  if (part.length) out += length_part(*part.length);
+  if (part.ensemble) out += accuracy_rows(part.ensemble->members, "Members of the ensemble");
+  for (const AccuracyTable& grouped : part.tables)
+    out += "<details><summary>Accuracy " + escape(grouped.name) + "</summary>\n" +
+           accuracy_rows(grouped.groups, "Pairs") + "</details>\n";
+  return out;
 }
 
 std::string win_rates_section(const ReportData& data) {

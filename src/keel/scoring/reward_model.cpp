@@ -62,14 +62,31 @@ void RewardModel::score(std::span<const ScoredSample> samples, std::span<Score> 
   }
   std::vector<const Example*> pointers;
   for (const Example& example : examples) pointers.push_back(&example);
-  const std::vector<double> rewards = reward_examples(model_, pointers);
-  for (size_t i = 0; i < rewards.size(); ++i) scores[i].reward = rewards[i];
+  const std::vector<Score> read = score_examples(model_, pointers);
+  std::copy(read.begin(), read.end(), scores.begin());
 }
 
-std::vector<double> reward_examples(const Model& model, std::span<const Example* const> examples,
-                                    const std::function<void(int64_t)>& progress) {
+namespace {
+
+// The logits of each label go into the parts where the reward is made of several.
+void add_scores(const Model& model, const Tensor& hidden, const Tensor& rows, std::vector<Score>& scores) {
+  const auto read = [](const Tensor& values) { return values.to(at::kCPU, at::kDouble).contiguous(); };
+  const Tensor rewards = read(scalar_values(role_of(model), hidden, rows));
+  const Tensor labels = model.head.mix.empty() ? Tensor() : read(label_values(role_of(model), hidden, rows));
+  for (int64_t i = 0; i < rewards.numel(); ++i) {
+    scores.push_back({.reward = rewards.const_data_ptr<double>()[i]});
+    if (!labels.defined()) continue;
+    const double* row = labels.const_data_ptr<double>() + i * labels.size(1);
+    scores.back().parts.assign(row, row + labels.size(1));
+  }
+}
+
+}  // namespace
+
+std::vector<Score> score_examples(const Model& model, std::span<const Example* const> examples,
+                                  const std::function<void(int64_t)>& progress) {
   at::NoGradGuard no_grad;
-  std::vector<double> rewards;
+  std::vector<Score> scores;
   for (size_t begin = 0; begin < examples.size();) {
     size_t end = begin;
     for (int64_t tokens = 0; end < examples.size() && (end == begin || tokens < kTokensAtOnce); ++end)
@@ -78,13 +95,11 @@ std::vector<double> reward_examples(const Model& model, std::span<const Example*
     const Role role = role_of(model);
     const Tensor hidden = forest_hidden(
         *role.trunk, batch.forest, {.precision = role.precision, .needed = distinct_rows({batch.last_rows})});
-    const Tensor values = scalar_values(role, hidden, batch.last_rows).to(at::kCPU, at::kDouble).contiguous();
-    rewards.insert(rewards.end(), values.const_data_ptr<double>(),
-                   values.const_data_ptr<double>() + values.numel());
+    add_scores(model, hidden, batch.last_rows, scores);
     begin = end;
     if (progress) progress(static_cast<int64_t>(end));
   }
-  return rewards;
+  return scores;
 }
 
 }  // namespace keel

@@ -29,10 +29,11 @@ class RewardModel : public Scorer {
   bool shares_tokenizer_;
 };
 
-/// The reward of every completion of every example, in order; a prompt's completions share its computation.
-/// `progress(examples done)` is called now and then; it may throw to end the work.
-std::vector<double> reward_examples(const Model& model, std::span<const Example* const> examples,
-                                    const std::function<void(int64_t)>& progress = {});
+/// The score of every completion of every example, in order; a prompt's completions share its computation.
+/// `parts`: the logits of the labels, where the reward is made of several. `progress(examples done)` is
+/// called now and then; it may throw to end the work.
+std::vector<Score> score_examples(const Model& model, std::span<const Example* const> examples,
+                                  const std::function<void(int64_t)>& progress = {});
 
 /// True when the two folders hold the same tokenizer files, or neither holds one.
 bool same_tokenizer(const std::filesystem::path& a, const std::filesystem::path& b);

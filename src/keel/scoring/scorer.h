@@ -17,7 +17,8 @@ struct ScoredSample {
 
 struct Score {
   double reward = 0;
-  std::vector<double> parts = {};
+  std::vector<double> parts =
+      {};  // what it was made of: the labels of one head, or the members of an ensemble
   std::string error = {};
 };
 

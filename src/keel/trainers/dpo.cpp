@@ -44,7 +44,7 @@ DpoTask open_task(const DpoOptions& o) {
 ExampleSet open_comparisons(const std::string& path, const DpoTask& task, int64_t max_length) {
   ExampleSet set = open_examples(path, task.policy, task.tokenizer ? &*task.tokenizer : nullptr, max_length,
                                  TooLong::drop, {RowKind::preference, RowKind::ranking});
-  if (std::none_of(set.examples.begin(), set.examples.end(), has_strict_pair))
+  if (std::none_of(set.examples.begin(), set.examples.end(), [](const Example& e) { return has_pair(e); }))
     throw Error(path, "expected at least one strictly ordered pair, got ties alone");
   return set;
 }

@@ -28,16 +28,17 @@ Tensor pair_loss(const DpoSettings& s, const PairLogps& policy, const PairLogps&
 }
 
 bool is_best(const Example& example, size_t completion) {
-  return has_strict_pair(example) &&
+  return has_pair(example) &&
          example.ranks[completion] == *std::min_element(example.ranks.begin(), example.ranks.end());
 }
 
-// 1 / best_tokens for the best completions, 0 for the others: (R) float64.
-Tensor best_weights(std::span<const Example* const> examples, int64_t best_tokens) {
+// Its row's weight / best_tokens for a best completion, 0 for the others: (R) float64.
+Tensor best_weights(std::span<const Example* const> examples, double best_tokens) {
   std::vector<double> weights;
   for (const Example* example : examples)
     for (size_t i = 0; i < example->completions.size(); ++i)
-      weights.push_back(is_best(*example, i) ? 1.0 / static_cast<double>(best_tokens) : 0.0);
+      weights.push_back(is_best(*example, i) && best_tokens > 0 ? example->judgement.weight / best_tokens
+                                                                : 0.0);
   return at::tensor(weights, at::kDouble);
 }
 
@@ -65,13 +66,13 @@ DpoLoss dpo_loss_named(const std::string& name) {
 }
 
 ComparisonCounts comparison_counts(std::span<const Example* const> examples) {
-  ComparisonCounts counts;
-  for (const Example* example : examples) {
-    counts.prompts += has_strict_pair(*example) ? 1 : 0;
+  ComparisonCounts counts{pair_weight(examples), 0};
+  for (const Example* example : examples)
     for (size_t i = 0; i < example->completions.size(); ++i)
-      if (is_best(*example, i))
-        counts.best_tokens += std::ssize(example->completions[i]) - (example->prompt.empty() ? 1 : 0);
-  }
+      if (is_best(*example, i)) {
+        const auto tokens = std::ssize(example->completions[i]) - (example->prompt.empty() ? 1 : 0);
+        counts.best_tokens += example->judgement.weight * static_cast<double>(tokens);
+      }
   return counts;
 }
 
@@ -79,15 +80,14 @@ void add_comparisons(const Role& policy, const ReferenceLogps& reference,
                      std::span<const Example* const> examples, const ComparisonCounts& whole,
                      const DpoSettings& settings, const Dropout* keyed, DpoMeasure& measure) {
   const CompletionBatch batch = completion_batch(examples);
-  const ComparisonBatch pairs = comparison_batch(examples, batch, std::max<int64_t>(1, whole.prompts));
+  const ComparisonBatch pairs = comparison_batch(examples, batch, whole.prompts);
   std::optional<Dropout> dropout;
   if (keyed != nullptr) dropout = Dropout{keyed->rate, keyed->seed, keyed->step, batch.documents};
   const at::Device device = policy.trunk->device();
   Tensor reference_logp = reference(examples, batch).to(device);
   Tensor logp = completion_logps(policy, batch, dropout ? &*dropout : nullptr), loss, sft_loss;
   if (settings.sft_coefficient > 0)
-    sft_loss =
-        next_token_loss(logp, best_weights(examples, std::max<int64_t>(1, whole.best_tokens)).to(device));
+    sft_loss = next_token_loss(logp, best_weights(examples, whole.best_tokens).to(device));
   if (settings.loss == DpoLoss::ipo) {
     const Tensor lengths = scored_lengths(batch).to(device);
     logp = logp / lengths;

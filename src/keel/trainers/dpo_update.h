@@ -19,10 +19,10 @@ struct DpoSettings {
       0;  // of the best completions' token mean of -logp (Pang et al. 2024; TRL's rpo_alpha)
 };
 
-/// What the losses of a batch are means over.
+/// What the losses of a batch are means over; a row of weight w counts w times.
 struct ComparisonCounts {
-  int64_t prompts = 0;      // with at least one strict pair
-  int64_t best_tokens = 0;  // scored tokens of these prompts' best completions
+  double prompts = 0;      // with at least one strict pair
+  double best_tokens = 0;  // scored tokens of these prompts' best completions
 };
 ComparisonCounts comparison_counts(std::span<const Example* const> examples);
 

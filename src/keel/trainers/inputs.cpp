@@ -8,6 +8,7 @@
 #include "keel/data/batches.h"
 #include "keel/models/model_folder.h"
 #include "keel/scoring/reward_model.h"
+#include "keel/trainers/scorer_options.h"
 
 namespace keel {
 
@@ -31,12 +32,22 @@ Model open_language_model(const std::filesystem::path& folder, const Compute& co
   return model;
 }
 
-Model open_reward_model(const std::filesystem::path& folder, const Compute& compute) {
+Model open_reward_model(const std::filesystem::path& folder, const Compute& compute,
+                        const std::vector<std::string>& head_weights) {
   Model model = open_model(folder, compute);
   if (model.head.kind != HeadKind::scalar)
     throw Error(folder.string(),
                 "expected a reward model (…ForSequenceClassification), got a language model");
+  set_head_weights(model, head_weights);
+  check_reward_known(model);
   return model;
+}
+
+void check_reward_known(const Model& model) {
+  if (!model.head.mix.empty() || model.head.reward_label >= 0) return;
+  throw Error(model.folder.string(), "expected one label, or weights of " +
+                                         std::to_string(model.head.labels.size()) +
+                                         " that make one reward, got none: give --head-weights");
 }
 
 Model open_reference(const std::filesystem::path& folder, const Model& policy, const Compute& compute) {
@@ -78,10 +89,14 @@ ExampleSet encode_and_warn(const RowFile& file, const Model& model, const Tokeni
                            const EncodeOptions& options) {
   const ExampleSet set = encode_rows(file, tokenizer, model.config().vocabulary, options);
   if (set.examples.empty())
-    throw Error(file.path, "expected at least one row that fits the context of " +
-                               std::to_string(options.max_length) + " tokens, got none");
+    throw Error(file.path, std::string("expected at least one row ") +
+                               (set.weightless > 0 ? "of a weight above 0 " : "") +
+                               "that fits the context of " + std::to_string(options.max_length) +
+                               " tokens, got none");
   if (set.truncated > 0)
     log_warning(file.path + ": " + std::to_string(set.truncated) + " rows longer than the context were cut");
+  if (set.weightless > 0)
+    log_warning(file.path + ": " + std::to_string(set.weightless) + " rows of weight 0 were left out");
   if (set.dropped > 0)
     log_warning(file.path + ": " + std::to_string(set.dropped) +
                 " rows longer than the context were left out");
@@ -96,8 +111,12 @@ ExampleSet open_examples(const std::string& path, const Model& model, const Toke
                          int64_t max_length, TooLong too_long, std::initializer_list<RowKind> accepted) {
   const RowFile file = read_rows(path);
   check_kinds(file, accepted);
+  const bool judged = std::find(accepted.begin(), accepted.end(), RowKind::preference) != accepted.end();
   return encode_and_warn(file, model, tokenizer,
-                         {usable_length(max_length, model), end_id(model, tokenizer), too_long});
+                         {.max_length = usable_length(max_length, model),
+                          .end_id = end_id(model, tokenizer),
+                          .too_long = too_long,
+                          .judgements = judged});
 }
 
 ExampleSet open_prompts(const std::string& path, const Model& model, const Tokenizer* tokenizer,

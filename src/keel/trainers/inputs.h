@@ -16,9 +16,12 @@ std::optional<Tokenizer> load_tokenizer(const std::filesystem::path& folder);
 /// load_model onto the device, with the precision chosen by name.
 Model open_model(const std::filesystem::path& folder, const Compute& compute);
 
-/// The same for a model of one kind. Errors: [folder] the other kind.
+/// The same for a model of one kind. Errors: [folder] the other kind; a head of several labels of which none
+/// is known to be the reward, as check_reward_known. head_weights: see set_head_weights.
 Model open_language_model(const std::filesystem::path& folder, const Compute& compute);
-Model open_reward_model(const std::filesystem::path& folder, const Compute& compute);
+Model open_reward_model(const std::filesystem::path& folder, const Compute& compute,
+                        const std::vector<std::string>& head_weights = {});
+void check_reward_known(const Model& model);
 
 /// A frozen reference for a policy: a language model with the same ids. Errors: [folder] another kind,
 /// vocabulary or tokenizer.
@@ -30,8 +33,9 @@ std::optional<int64_t> end_id(const Model& model, const Tokenizer* tokenizer);
 /// max_length, or the context when it is 0. Errors: UsageError when it is longer than the context.
 int64_t usable_length(int64_t max_length, const Model& model);
 
-/// Rows of a file as examples of this model; without a tokenizer they carry ids. Warns of rows cut or left
-/// out. Errors: [file] no rows, or a row of a kind that `accepted` does not name.
+/// Rows of a file as examples of this model; without a tokenizer they carry ids. Where preferences are
+/// accepted, judgements are read, too (data/judgements.h), and rows of weight 0 are left out. Warns of rows
+/// cut or left out. Errors: [file] no rows, or a row of a kind that `accepted` does not name.
 ExampleSet open_examples(const std::string& path, const Model& model, const Tokenizer* tokenizer,
                          int64_t max_length, TooLong too_long, std::initializer_list<RowKind> accepted);
 

@@ -11,7 +11,6 @@
 #include "keel/base/log.h"
 #include "keel/base/random.h"
 #include "keel/models/model_folder.h"
-#include "keel/scoring/reward_model.h"
 #include "keel/statistics/intervals.h"
 #include "keel/statistics/moments.h"
 #include "keel/trainers/inputs.h"
@@ -26,7 +25,7 @@ namespace {
 struct Cast {
   Model policy, reference;
   Model value;  // on a shared trunk its decoder's tensors are the policy's
-  RewardModel judge;
+  RewardEnsemble judge;
   std::optional<Tokenizer> tokenizer;
   bool shared_trunk;
 
@@ -48,7 +47,17 @@ Model shared_value(const Model& policy, uint64_t seed) {
   return value;
 }
 
-// The reward model's weights start the value function where they fit (Ouyang et al. 2022, appendix C.4).
+// Of several labels the one that is the reward.
+void reduce_to_reward(Head& head) {
+  if (head.mix.empty()) return;
+  head.weight = reward_direction(head).unsqueeze(0);
+  head.mix = {};
+  head.labels = {"LABEL_0"};
+  head.reward_label = 0;
+}
+
+// The (first) reward model's weights start the value function where they fit (Ouyang et al. 2022, appendix
+// C.4).
 Model make_value(const PpoOptions& o, const Model& policy, const RewardModel& judge) {
   const auto seed = static_cast<uint64_t>(o.seed);
   const bool fits = judge.shares_tokenizer() && !o.shared_trunk;
@@ -59,6 +68,7 @@ Model make_value(const PpoOptions& o, const Model& policy, const RewardModel& ju
   if (o.shared_trunk) return shared_value(policy, seed);
   if (o.value_init == "policy" || !fits) return with_scalar_head(policy, seed);
   Model value = clone_model(judge.model());
+  reduce_to_reward(value.head);
   if (!value.head.pad_id) value.head.pad_id = choose_pad_id(value);
   value.head.shift = judge.model().head.shift * o.reward_scale;
   at::NoGradGuard no_grad;
@@ -70,8 +80,10 @@ Cast make_cast(const PpoOptions& o) {
   Model policy = open_language_model(o.model, o.compute);
   const std::string& unmoved = o.reference_model.empty() ? o.model : o.reference_model;
   Model reference = open_reference(unmoved, policy, o.compute);
-  RewardModel judge(open_reward_model(o.reward_model, o.compute), o.model);
-  Model value = make_value(o, policy, judge);
+  std::vector<RewardModel> judges;
+  for (Model& model : o.scorer.open(o.compute)) judges.emplace_back(std::move(model), o.model);
+  RewardEnsemble judge(std::move(judges), o.scorer.rule());
+  Model value = make_value(o, policy, judge.first());
   set_trainable(policy, true);
   set_trainable(value, true);
   policy.recompute = value.recompute = o.recompute;
@@ -102,6 +114,13 @@ UpdateOptions update_options(const PpoOptions& o, const Model& policy) {
   return u;
 }
 
+std::vector<std::filesystem::path> inputs_of(const PpoOptions& o) {
+  std::vector<std::filesystem::path> inputs = {o.model, o.data};
+  for (const std::string& folder : o.scorer.folders()) inputs.emplace_back(folder);
+  inputs.emplace_back(o.reference_model);
+  return inputs;
+}
+
 std::vector<Request> make_requests(const PpoOptions& o, const Cast& cast,
                                    const std::vector<const Example*>& prompts, int64_t step) {
   std::vector<Request> requests;
@@ -127,8 +146,9 @@ std::vector<Request> make_requests(const PpoOptions& o, const Cast& cast,
 struct Rollouts {
   std::vector<Episode> episodes;
   std::vector<ScoredSample> samples;
-  std::vector<double> rewards;        // raw, by episode
-  std::vector<double> sampler_logps;  // by token, for the drift
+  std::vector<double> rewards;              // raw, by episode
+  std::vector<double> sampler_logps;        // by token, for the drift
+  std::optional<double> disagreement = {};  // of an ensemble: the mean deviation of its members
 };
 
 Rollouts roll_out(const PpoOptions& o, Cast& cast, const std::vector<const Example*>& prompts, int64_t step,
@@ -141,6 +161,7 @@ Rollouts roll_out(const PpoOptions& o, Cast& cast, const std::vector<const Examp
   rollouts.samples = scored_samples(requests, completions, cast.tokenizer ? &*cast.tokenizer : nullptr);
   std::vector<Score> scores(rollouts.samples.size());
   times.measure("score", [&] { cast.judge.score(rollouts.samples, scores); });
+  if (cast.judge.size() > 1) rollouts.disagreement = disagreement(scores);
   size_t index = 0;
   for (size_t i = 0; i < requests.size(); ++i)
     for (const Completion& completion : completions[i]) {
@@ -217,6 +238,7 @@ Json metrics_of(const Rollouts& rollouts, const Experience& e, const UpdateRepor
               {"score_covariance", covariance(rollouts.rewards, report.logp_change)},
               {"gradient_norm", report.gradient_norm},
               {"value_gradient_norm", report.value_gradient_norm}};
+  if (rollouts.disagreement) row["reward_disagreement"] = *rollouts.disagreement;
   add_drift(row, drift_of(e.logp, rollouts.sampler_logps));
   return row;
 }
@@ -285,7 +307,7 @@ PpoOptions::PpoOptions() {
 
 void PpoOptions::visit(OptionVisitor& v) {
   TrainingOptions::visit(v);
-  v(&reward_model, "reward_model", "The reward model's folder.", required_input());
+  scorer.visit(v, "reward_model", "The folder of the reward model, or of each member of an ensemble.");
   v(&reference_model, "reference_model", "The frozen reference; default: the model itself.", input());
   v(&response_length, "response_length", "Longest response in tokens.", at_least(1));
   v(&samples_per_prompt, "samples_per_prompt", "Responses to each prompt; they share its computation.",
@@ -372,9 +394,8 @@ void train_ppo(PpoOptions& options) {
     value_optimizer.visit(archive, "value.");
     archive("kl_coefficient", controller.coefficient);
   };
-  TrainingRun run("ppo", options,
-                  {options.model, options.data, options.reward_model, options.reference_model}, steps,
-                  {{"", &cast.policy}, {"value", &cast.value}}, visit);
+  TrainingRun run("ppo", options, inputs_of(options), steps, {{"", &cast.policy}, {"value", &cast.value}},
+                  visit);
   if (run.finished()) return;
   run.plan_memory(bytes_of_steps(options, cast, prompts, update));
 

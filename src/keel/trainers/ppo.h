@@ -1,12 +1,14 @@
 // Proximal policy optimisation against a reward model under a KL leash to a frozen reference.
 #pragma once
 
+#include "keel/trainers/scorer_options.h"
 #include "keel/trainers/training_options.h"
 
 namespace keel {
 
 struct PpoOptions : TrainingOptions {
-  std::string reward_model, reference_model, value_init = "auto";
+  ScorerOptions scorer;
+  std::string reference_model, value_init = "auto";
   bool shared_trunk = false;
   int64_t response_length = 64, samples_per_prompt = 1, ppo_epochs = 4, mini_batches = 1;
   double temperature = 1.0, top_p = 1.0;

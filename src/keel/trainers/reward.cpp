@@ -1,20 +1,19 @@
-// Ouyang et al. 2022, section 3.5: every prompt's K(K-1)/2 comparisons are one element of the batch, its
-// completions one pass over a shared prompt. Rows with a label train the same head as a classifier whose
-// logit is the reward.
 #include "keel/trainers/reward.h"
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
-#include "keel/algorithms/preference_loss.h"
 #include "keel/base/error.h"
 #include "keel/base/log.h"
-#include "keel/data/batches.h"
-#include "keel/data/micro_batches.h"
+#include "keel/data/value_scale.h"
 #include "keel/models/model_folder.h"
 #include "keel/scoring/reward_model.h"
+#include "keel/statistics/correlation.h"
 #include "keel/statistics/intervals.h"
 #include "keel/trainers/inputs.h"
+#include "keel/trainers/reward_update.h"
+#include "keel/trainers/scorer_options.h"
 #include "keel/trainers/supervised.h"
 
 namespace keel {
@@ -23,113 +22,16 @@ namespace {
 struct RewardTask {
   Model model;
   std::optional<Tokenizer> tokenizer;
-  bool labels = false;     // yes/no rows instead of rankings
-  double every_token = 0;  // share of a label's loss that is asked of all tokens
-  MicroBatchLimits limits = {};
+  RewardSettings settings;
+  ValueScale scale;
+
+  const Tokenizer* tokens() const { return tokenizer ? &*tokenizer : nullptr; }
 };
-
-struct BatchMeasure {
-  double loss = 0, margin = 0;  // margin: mean better - worse, or positive - negative logit
-  int64_t right = 0, judged = 0, tokens = 0;
-};
-
-// The elements that the loss is a mean over: prompts with a strict pair, or labelled rows.
-int64_t elements(std::span<const Example* const> batch, bool labels) {
-  return labels ? static_cast<int64_t>(batch.size())
-                : std::count_if(batch.begin(), batch.end(),
-                                [](const Example* e) { return has_strict_pair(*e); });
-}
-
-struct PieceLoss {
-  Tensor loss, advantage;  // advantage (P): better - worse, or the logit with the label's sign
-};
-
-PieceLoss comparison_loss(const Tensor& rewards, std::span<const Example* const> piece,
-                          const JudgedBatch& input, int64_t count) {
-  const ComparisonBatch pairs = comparison_batch(piece, input, count);
-  const at::Device device = rewards.device();
-  const Tensor better = rewards.index_select(0, pairs.better.to(device)),
-               worse = rewards.index_select(0, pairs.worse.to(device));
-  return {preference_loss(better, worse, {}, pairs.weight.to(device, rewards.scalar_type())),
-          (better - worse).detach()};
-}
-
-Tensor labels_of(std::span<const Example* const> piece, const Tensor& like) {
-  std::vector<float> values;
-  for (const Example* example : piece) values.push_back(*example->label ? 1.0F : 0.0F);
-  return at::tensor(values).to(like.device(), like.scalar_type());
-}
-
-PieceLoss labelled_loss(const Tensor& logits, const Tensor& label, int64_t count) {
-  const Tensor weight = at::full_like(label, 1.0 / static_cast<double>(count));
-  return {label_loss(logits, label, weight), (logits * (2 * label - 1)).detach()};
-}
-
-// The label asked of every token, the later the more (Cobbe et al. 2021, section 4.2: verifiers that judge
-// every token of a solution learn longer before they overfit than those that judge its end).
-Tensor every_token_loss(const Role& role, const Tensor& hidden, const JudgedBatch& input, const Tensor& label,
-                        int64_t count) {
-  const TokenRows tokens = token_rows(input);
-  const Tensor weight = tokens.weight.to(label.device(), label.scalar_type()) / static_cast<double>(count);
-  return label_loss(scalar_values(role, hidden, tokens.row),
-                    label.index_select(0, tokens.completion.to(label.device())), weight);
-}
-
-PieceLoss piece_loss(const RewardTask& task, const Tensor& hidden, std::span<const Example* const> piece,
-                     const JudgedBatch& input, int64_t count) {
-  const Role role = role_of(task.model);
-  const Tensor rewards = scalar_values(role, hidden, input.last_rows);
-  if (!task.labels) return comparison_loss(rewards, piece, input, count);
-  const Tensor label = labels_of(piece, rewards);
-  PieceLoss result = labelled_loss(rewards, label, count);
-  if (task.every_token > 0)
-    result.loss = (1 - task.every_token) * result.loss +
-                  task.every_token * every_token_loss(role, hidden, input, label, count);
-  return result;
-}
-
-void add_piece(BatchMeasure& measured, const PieceLoss& piece) {
-  measured.loss += piece.loss.item().toDouble();
-  measured.right += piece.advantage.gt(0).sum().item().toLong();
-  measured.margin += piece.advantage.sum().item().toDouble();
-  measured.judged += piece.advantage.numel();
-}
-
-Tensor read_rows(const JudgedBatch& input, bool every_token) {
-  return every_token ? distinct_rows({input.last_rows, token_rows(input).row})
-                     : distinct_rows({input.last_rows});
-}
-
-BatchMeasure batch_loss(const RewardTask& task, const std::vector<const Example*>& batch,
-                        const Dropout* keyed) {
-  BatchMeasure measured;
-  const int64_t count = std::max<int64_t>(1, elements(batch, task.labels));
-  const Role role = role_of(task.model);
-  for (const auto& part : micro_batches(batch, task.limits)) {
-    JudgedBatch input = judged_batch(part, task.model.head.pad_id);
-    std::optional<Dropout> dropout;
-    if (keyed != nullptr)
-      dropout = Dropout{keyed->rate, keyed->seed, keyed->step, std::move(input.documents)};
-    const Tensor hidden = forest_hidden(*role.trunk, input.forest,
-                                        {role.precision, dropout ? &*dropout : nullptr,
-                                         read_rows(input, task.every_token > 0), role.recompute});
-    const PieceLoss piece = piece_loss(task, hidden, part, input, count);
-    if (piece.loss.requires_grad()) piece.loss.backward();
-    add_piece(measured, piece);
-    measured.tokens += input.forest.size();
-  }
-  return measured;
-}
-
-Json training_metrics(const BatchMeasure& measured) {
-  const auto judged = static_cast<double>(std::max<int64_t>(1, measured.judged));
-  return {{"accuracy", static_cast<double>(measured.right) / judged}, {"margin", measured.margin / judged}};
-}
 
 // Right orders of the latest batches, each batch counting nine tenths of the next one.
 class RecentOrder {
  public:
-  void add(const BatchMeasure& measured) {
+  void add(const RewardMeasure& measured) {
     right_ = 0.9 * right_ + static_cast<double>(measured.right);
     judged_ = 0.9 * judged_ + static_cast<double>(measured.judged);
   }
@@ -142,88 +44,217 @@ class RecentOrder {
   double right_ = 0, judged_ = 0;
 };
 
-struct Validation {
-  double loss = 0;
-  int64_t right = 0, judged = 0;
-};
-
-Validation validate(const RewardTask& task, const ExampleSet& set, BatchBounds bounds) {
+// Means over all validation rows.
+RewardMeasure validate(const RewardTask& task, const ExampleSet& set, BatchBounds bounds) {
   at::NoGradGuard no_grad;
-  Validation result;
-  int64_t count = 0;
+  RewardMeasure all;
+  double whole = 0;
   const DataOrder order(set.row_tokens(), bounds, 0, false, std::ssize(set.examples));
   for (int64_t step = 0;; ++step) {
     const auto batch = pick(set, order.batch(step));
     if (batch.empty()) break;
-    const int64_t part = elements(batch, task.labels);
-    const BatchMeasure measured = batch_loss(task, batch, nullptr);
-    result.loss += measured.loss * static_cast<double>(part);
-    result.right += measured.right;
-    result.judged += measured.judged;
-    count += part;
+    const double part = element_weight(batch, task.settings);
+    RewardMeasure measured = learn_judgements(task.model, batch, task.settings, nullptr);
+    measured.loss *= part;
+    measured.right_weight *= part;
+    measured.judged_weight *= part;
+    all.add(measured);
+    whole += part;
   }
-  result.loss /= static_cast<double>(std::max<int64_t>(1, count));
-  return result;
+  if (whole > 0) all.loss /= whole;
+  return all;
 }
 
-Json validation_row(const Validation& v) {
-  Json row = {{"validation_loss", v.loss}};
-  row.update(validation_accuracy(v.right, v.judged));
-  return row;
+// How far the values that are read follow those that were wanted, of each dimension.
+void add_correlations(Json& row, const RewardMeasure& measured, const std::vector<std::string>& dimensions) {
+  for (size_t d = 0; d < dimensions.size(); ++d) {
+    const auto correlation = pearson(measured.values[d], measured.targets[d]);
+    const std::string name = "validation_correlation" + (dimensions.size() == 1 ? "" : "_" + dimensions[d]);
+    row[name] = correlation ? Json(*correlation) : Json();
+  }
+}
+
+Evaluation evaluation_of(const RewardMeasure& measured, const RewardSettings& settings) {
+  Json row = {{"validation_loss", measured.loss}};
+  if (settings.judged == Judged::values)
+    add_correlations(row, measured, settings.dimensions);
+  else
+    row.update(validation_accuracy(measured.right, measured.judged));
+  if (settings.weighted) row["validation_weighted_accuracy"] = weighted_accuracy(measured);
+  return {measured.loss, row};
 }
 
 // Mean and deviation of the reward over demonstrations; the head is changed so that they become 0 (and 1).
 void normalize(RewardTask& task, const RewardOptions& options, Json& summary) {
   if (options.normalization == "none") return;
-  const ExampleSet set =
-      open_examples(options.center_on, task.model, task.tokenizer ? &*task.tokenizer : nullptr,
-                    options.max_length, TooLong::drop, {RowKind::completion, RowKind::text});
+  const ExampleSet set = open_examples(options.center_on, task.model, task.tokens(), options.max_length,
+                                       TooLong::drop, {RowKind::completion, RowKind::text});
   std::vector<const Example*> all;
   for (const Example& example : set.examples) all.push_back(&example);
-  const Tensor rewards = at::tensor(reward_examples(task.model, all), at::kDouble);
-  const double mean = rewards.mean().item().toDouble(), deviation = rewards.std().item().toDouble();
+  std::vector<double> read;
+  for (const Score& score : score_examples(task.model, all)) read.push_back(score.reward);
+  const Tensor rewards = at::tensor(read, at::kDouble);
+  const double center = rewards.mean().item().toDouble(), deviation = rewards.std().item().toDouble();
+  if (options.normalization == "unit" && !(deviation > 0))
+    throw Error(options.center_on,
+                "expected rewards that differ, to make their variance 1, got one or equal ones");
   const double scale = options.normalization == "unit" ? 1 / deviation : 1;
   at::NoGradGuard no_grad;
   task.model.head.weight.mul_(scale);
-  task.model.head.shift = (task.model.head.shift - mean) * scale;
-  summary["normalization_mean"] = mean;
+  task.model.head.shift = (task.model.head.shift - center) * scale;
+  summary["normalization_mean"] = center;
   summary["normalization_deviation"] = deviation;
   log_warning("the reward's shift is kept in config.json as keel_reward_shift: other programs do not add it");
 }
 
-RewardTask open_task(const RewardOptions& options) {
-  RewardTask task{.model = open_model(options.model, options.compute),
-                  .tokenizer = load_tokenizer(options.model),
-                  .every_token = options.every_token};
-  if (task.model.head.kind != HeadKind::scalar)
-    task.model = with_scalar_head(task.model, static_cast<uint64_t>(options.seed));
-  if (!task.model.head.pad_id) task.model.head.pad_id = choose_pad_id(task.model);
-  task.limits = options.micro_batch_limits(task.model);
-  if (options.read_at == "before_end") {
-    task.model.head.pad_id = end_id(task.model, task.tokenizer ? &*task.tokenizer : nullptr);
-    if (!task.model.head.pad_id)
-      throw UsageError("--read-at",
-                       "expected a model with an end-of-text id to read before, got one without");
-  }
-  return task;
-}
-
-ExampleSet open_judged(const std::string& path, const RewardTask& task, int64_t max_length) {
-  ExampleSet set = open_examples(path, task.model, task.tokenizer ? &*task.tokenizer : nullptr, max_length,
-                                 TooLong::drop, {RowKind::preference, RowKind::ranking, RowKind::label});
-  const auto teaches = [](const Example& e) { return e.label.has_value() || has_strict_pair(e); };
-  if (std::none_of(set.examples.begin(), set.examples.end(), teaches))
-    throw Error(path, "expected at least one strictly ordered pair or label, got ties alone");
+ExampleSet open_judged(const std::string& path, RewardTask& task, int64_t max_length) {
+  ExampleSet set = open_examples(
+      path, task.model, task.tokens(), max_length, TooLong::drop,
+      {RowKind::preference, RowKind::ranking, RowKind::label, RowKind::completion, RowKind::text});
+  task.scale.standardise(set.examples);
   return set;
 }
 
-bool holds_labels(const ExampleSet& set, const std::string& path) {
-  const auto labelled = std::count_if(set.examples.begin(), set.examples.end(),
-                                      [](const Example& e) { return e.label.has_value(); });
-  if (labelled != 0 && labelled != static_cast<int64_t>(set.examples.size()))
-    throw Error(path, "expected rankings or labels, got both: train on one kind at a time");
-  return labelled != 0;
+Judged kind_of(const Example& example) {
+  if (example.label) return Judged::labels;
+  return example.ranks.empty() ? Judged::values : Judged::comparisons;
 }
+
+// One kind for all rows. Errors: [path] several.
+Judged kind_of(const ExampleSet& set, const std::string& path) {
+  const Judged kind = kind_of(set.examples.front());
+  for (const Example& example : set.examples)
+    if (kind_of(example) != kind)
+      throw Error(path,
+                  "expected rankings, labels or numbers, got more than one: train on one kind at a time");
+  return kind;
+}
+
+void check_rows(const ExampleSet& set, const RewardSettings& settings, const std::string& path) {
+  if (kind_of(set, path) != settings.judged)
+    throw Error(path, "expected rows of the training data's kind, got another one");
+  if (settings.judged != Judged::comparisons) return;
+  const Ties ties = settings.pairs.ties;
+  const auto teaches = [&](const Example& e) { return has_pair(e, ties); };
+  if (std::none_of(set.examples.begin(), set.examples.end(), teaches))
+    throw Error(path, "expected at least one strictly ordered pair or label, got ties alone");
+  if (settings.pairs.margin_scale == 0) return;
+  for (const Example& example : set.examples)
+    if (teaches(example) && example.judgement.scores.empty())
+      throw Error(path,
+                  "expected `scores` beside the completions of every row for --margin-scale, got a row "
+                  "without");
+}
+
+std::vector<std::string> dimensions_of(const ExampleSet& set) {
+  std::set<std::string> names;
+  for (const Example& example : set.examples)
+    for (const auto& [dimension, value] : example.judgement.values) names.insert(dimension);
+  return {names.begin(), names.end()};
+}
+
+void check_dimensions(const ExampleSet& set, const RewardSettings& settings, const std::string& path) {
+  for (const std::string& name : dimensions_of(set))
+    if (settings.judged == Judged::values &&
+        !std::binary_search(settings.dimensions.begin(), settings.dimensions.end(), name))
+      throw Error(path, "expected the training data's dimensions, got " + name);
+}
+
+Model open_start(const RewardOptions& options) {
+  if (!options.from_scratch) return open_model(options.model, options.compute);
+  const at::Device device = options.compute.chosen_device();
+  Model model = on_device(new_model_like(options.model, static_cast<uint64_t>(options.seed)), device);
+  model.precision = choose_precision(options.compute.precision, model.config().hidden, device);
+  return model;
+}
+
+// The head that the rows ask for: the model's own, or a new one.
+void fit_head(RewardTask& task, const RewardOptions& options) {
+  Model& model = task.model;
+  const std::vector<std::string>& dimensions = task.settings.dimensions;
+  const bool several = dimensions.size() > 1, one = dimensions.size() == 1;
+  const bool own = model.head.kind == HeadKind::scalar &&
+                   (several ? model.head.labels == dimensions : !one || model.head.weight.size(0) == 1);
+  if (!own)
+    model = with_scalar_head(model, static_cast<uint64_t>(options.seed),
+                             several ? dimensions : std::vector<std::string>{"LABEL_0"});
+  if (several && model.head.mix.empty()) mix_evenly(model.head);
+  set_head_weights(model, options.head_weights);
+  check_reward_known(model);
+  if (several) model.head.shift = 0;  // the labels are taught, not their sum
+  if (!model.head.pad_id) model.head.pad_id = choose_pad_id(model);
+  if (options.read_at != "before_end") return;
+  model.head.pad_id = end_id(model, task.tokens());
+  if (!model.head.pad_id)
+    throw UsageError("--read-at", "expected a model with an end-of-text id to read before, got one without");
+}
+
+void check_fits(const RewardOptions& options, Judged judged) {
+  const auto only = [&](bool asked, const char* flag, const std::string& wanted) {
+    if (asked) throw UsageError(flag, "expected " + wanted + ", got other rows in " + options.data);
+  };
+  only(options.every_token > 0 && judged != Judged::labels, "--every-token", "rows with labels");
+  only(options.ties != "drop" && judged != Judged::comparisons, "--ties", "rankings");
+  only(options.margin_scale != 0 && judged != Judged::comparisons, "--margin-scale", "rankings");
+}
+
+bool is_weighted(const ExampleSet& set) {
+  return std::any_of(set.examples.begin(), set.examples.end(),
+                     [](const Example& e) { return e.judgement.weight != 1; });
+}
+
+// What the rows are, and what is to be learned from them.
+void settle(RewardTask& task, const ExampleSet& data, const RewardOptions& options) {
+  RewardSettings& settings = task.settings;
+  settings.judged = kind_of(data, options.data);
+  check_fits(options, settings.judged);
+  settings.pairs = {options.ties == "half" ? Ties::half : Ties::drop, options.margin_scale};
+  settings.every_token = options.every_token;
+  settings.weighted = settings.judged != Judged::values && is_weighted(data);
+  if (settings.judged == Judged::values) settings.dimensions = dimensions_of(data);
+  check_rows(data, settings, options.data);
+  fit_head(task, options);
+  settings.limits = options.micro_batch_limits(task.model);
+}
+
+// One reward model: a run of its own.
+void train_member(RewardOptions& options) {
+  RewardTask reward{open_start(options),
+                    load_tokenizer(options.model),
+                    {},
+                    ValueScale(standardise_named(options.standardise))};
+  const ExampleSet data = open_judged(options.data, reward, options.max_length);
+  settle(reward, data, options);
+  ExampleSet validation;
+  SupervisedTask task{"reward",
+                      &reward.model,
+                      data.row_tokens(),
+                      {options.model, options.data, options.validation, options.center_on},
+                      reward.settings.limits};
+  RecentOrder recent;
+  task.learn = [&](const std::vector<int64_t>& rows, const Dropout* dropout) {
+    const RewardMeasure measured = learn_judgements(reward.model, pick(data, rows), reward.settings, dropout);
+    recent.add(measured);
+    return BatchResult{measured.loss, measured.tokens, reward_metrics(measured, reward.settings)};
+  };
+  if (!options.validation.empty()) {
+    validation = open_judged(options.validation, reward, options.max_length);
+    check_rows(validation, reward.settings, options.validation);
+    check_dimensions(validation, reward.settings, options.validation);
+    task.evaluate = [&] {
+      return evaluation_of(validate(reward, validation, options.batch_bounds()), reward.settings);
+    };
+  }
+  task.conclude = [&](Json& summary) {
+    if (recent.reversed())
+      log_warning("the better completions score below the worse ones: are the labels or a sign reversed?");
+    normalize(reward, options, summary);
+  };
+  train_supervised(task, options);
+}
+
+// Seeds so far apart that ensembles of neighbouring seeds share no member.
+constexpr int64_t kSeedsApart = 1000;
 
 }  // namespace
 
@@ -233,6 +264,24 @@ RewardOptions::RewardOptions() {
 
 void RewardOptions::visit(OptionVisitor& v) {
   SupervisedOptions::visit(v);
+  v(&ties, "ties",
+    "Completions of equal rank: no pair (drop), or a pair in both orders, each with half its weight (half).",
+    one_of({"drop", "half"}));
+  v(&margin_scale, "margin_scale",
+    "The better completion is to lead by this times the difference of the two `scores` (Touvron 2023, "
+    "equation 2).",
+    at_least(0));
+  v(&standardise, "standardise",
+    "Numbers to learn (`score`, `ratings`), less their mean and over their deviation: of all rows (all), or "
+    "of each `annotator`.",
+    one_of({"none", "all", "annotator"}));
+  v(&head_weights, "head_weights",
+    "Of ratings: what each dimension weighs in the reward, as name=number; default: all the same.");
+  v(&from_scratch, "from_scratch", "New weights for the architecture of --model, whose own are not read.");
+  v(&members, "members",
+    "Reward models trained one after the other, with heads and data orders of their own seeds (seed, seed + "
+    "1000, ...), for an ensemble: their runs are in member-1, member-2, ... of --output.",
+    at_least(1));
   v(&normalization, "normalization",
     "After training: mean reward 0 on --center-on (mean, InstructGPT), or mean 0 and variance 1 (unit, "
     "Ziegler 2019).",
@@ -256,36 +305,16 @@ void RewardOptions::check() const {
 }
 
 void train_reward(RewardOptions& options) {
-  RewardTask reward = open_task(options);
-  const ExampleSet data = open_judged(options.data, reward, options.max_length);
-  reward.labels = holds_labels(data, options.data);
-  if (reward.every_token > 0 && !reward.labels)
-    throw UsageError("--every-token", "expected rows with labels, got rankings in " + options.data);
-  ExampleSet validation;
-  SupervisedTask task{"reward",
-                      &reward.model,
-                      data.row_tokens(),
-                      {options.model, options.data, options.validation, options.center_on},
-                      reward.limits};
-  RecentOrder recent;
-  task.learn = [&](const std::vector<int64_t>& rows, const Dropout* dropout) {
-    const BatchMeasure measured = batch_loss(reward, pick(data, rows), dropout);
-    recent.add(measured);
-    return BatchResult{measured.loss, measured.tokens, training_metrics(measured)};
-  };
-  if (!options.validation.empty()) {
-    validation = open_judged(options.validation, reward, options.max_length);
-    task.evaluate = [&] {
-      const Validation measured = validate(reward, validation, options.batch_bounds());
-      return Evaluation{measured.loss, validation_row(measured)};
-    };
+  if (options.members == 1) return train_member(options);
+  for (int64_t number = 1; number <= options.members; ++number) {
+    log_info("member " + std::to_string(number) + " of " + std::to_string(options.members));
+    RewardOptions member = options;
+    member.members = 1;
+    member.seed += kSeedsApart * (number - 1);
+    member.output = member_folder(options.output, number).string();
+    train_member(member);
   }
-  task.conclude = [&](Json& summary) {
-    if (recent.reversed())
-      log_warning("the better completions score below the worse ones: are the labels or a sign reversed?");
-    normalize(reward, options, summary);
-  };
-  train_supervised(task, options);
+  write_ensemble(options.output, options.members);
 }
 
 }  // namespace keel

@@ -6,6 +6,7 @@
 #include "keel/algorithms/kl.h"
 #include "keel/algorithms/ppo.h"
 #include "keel/algorithms/preference_loss.h"
+#include "keel/algorithms/regression_loss.h"
 #include "keel/data/batches.h"
 #include "tensors/dense_reference.h"
 #include "tensors/golden_tensors.h"
@@ -62,7 +63,7 @@ TEST(RewardLoss, AllPairsOfAPromptAreOneElement) {
   judged.first = offsets;
   std::vector<const Example*> pointers;
   for (const Example& example : examples) pointers.push_back(&example);
-  const ComparisonBatch pairs = comparison_batch(pointers, judged, static_cast<int64_t>(examples.size()));
+  const ComparisonBatch pairs = comparison_batch(pointers, judged, pair_weight(pointers));
   const Tensor loss = preference_loss(rewards.index_select(0, pairs.better),
                                       rewards.index_select(0, pairs.worse), {}, pairs.weight.to(at::kDouble));
   EXPECT_NEAR(number(loss), number(file["ranking_loss"]), 1e-7);  // weights are float32
@@ -76,6 +77,89 @@ TEST(RewardLoss, ClassifierIsBinaryCrossEntropy) {
   const Tensor logits = file["classifier_logits"].requires_grad_(true);
   expect_loss(label_loss(logits, file["classifier_labels"].to(at::kDouble), mean_weight(logits)),
               file["classifier_loss"], {logits}, {file["classifier_grad_logits"]});
+}
+
+TEST(RewardLoss, WeightsAreTrlsOfRepeatedPairs) {
+  const GoldenTensors file = losses("judgements");
+  const Tensor chosen = file["chosen"].requires_grad_(true), rejected = file["rejected"].requires_grad_(true),
+               weight = file["pair_weights"] / file["pair_weights"].sum();
+  expect_loss(preference_loss(chosen, rejected, {}, weight), file["weighted_loss"], {chosen, rejected},
+              {file["weighted_grad_chosen"], file["weighted_grad_rejected"]});
+}
+
+// The rankings of the golden file as examples, their rewards as they would be read.
+struct JudgedRankings {
+  std::vector<Example> examples;
+  std::vector<const Example*> pointers;
+  JudgedBatch judged;
+};
+
+JudgedRankings judged_rankings(const GoldenTensors& file) {
+  JudgedRankings r;
+  const auto ranks = ids_of(file["ranks"]), offsets = ids_of(file["offsets"]);
+  for (size_t i = 1; i < offsets.size(); ++i) {
+    Example& example = r.examples.emplace_back();
+    example.judgement.weight = number(file["row_weights"][static_cast<int64_t>(i) - 1]);
+    for (int64_t j = offsets[i - 1]; j < offsets[i]; ++j) {
+      example.ranks.push_back(ranks[static_cast<size_t>(j)]);
+      example.judgement.scores.push_back(number(file["scores"][j]));
+    }
+  }
+  r.judged.first = offsets;
+  for (const Example& example : r.examples) r.pointers.push_back(&example);
+  return r;
+}
+
+TEST(RewardLoss, TiesMarginsAndWeightsOfRankings) {
+  const GoldenTensors file = losses("judgements");
+  const Tensor rewards = file["rewards"].requires_grad_(true);
+  const JudgedRankings r = judged_rankings(file);
+  for (const std::string name : {"drop_plain", "drop_margin", "half_plain", "half_margin"}) {
+    const PairRules rules{name.starts_with("half") ? Ties::half : Ties::drop,
+                          name.ends_with("margin") ? number(file["margin_scale"]) : 0};
+    const ComparisonBatch pairs =
+        comparison_batch(r.pointers, r.judged, pair_weight(r.pointers, rules.ties), rules);
+    const Tensor loss =
+        preference_loss(rewards.index_select(0, pairs.better), rewards.index_select(0, pairs.worse),
+                        pairs.margin, pairs.weight.to(at::kDouble));
+    EXPECT_NEAR(number(loss), number(file[name + "_loss"]), 1e-7) << name;  // weights are float32
+    EXPECT_LT(
+        largest_difference(gradients(loss, at::ones({}, at::kDouble), {rewards})[0], file[name + "_grad"]),
+        1e-7)
+        << name;
+    EXPECT_EQ(pairs.strict.sum().item().toLong(), 6 + 2 + 33) << name;
+  }
+}
+
+// TRL sees four strict pairs twice and three tied ones in both orders.
+TEST(RewardLoss, ATieIsBothOrdersWithHalfTheWeight) {
+  const GoldenTensors file = losses("judgements");
+  const Tensor chosen = file["chosen"].requires_grad_(true), rejected = file["rejected"].requires_grad_(true);
+  std::vector<Example> examples(7);
+  std::vector<const Example*> pointers;
+  JudgedBatch judged;
+  for (int64_t i = 0; i <= 7; ++i) judged.first.push_back(2 * i);
+  for (size_t i = 0; i < 7; ++i) {
+    examples[i].ranks = {1, i < 4 ? 2 : 1};
+    pointers.push_back(&examples[i]);
+  }
+  const ComparisonBatch pairs =
+      comparison_batch(pointers, judged, pair_weight(pointers, Ties::half), {.ties = Ties::half});
+  const Tensor rewards = at::stack({chosen, rejected}, 1).flatten();
+  const Tensor loss = preference_loss(rewards.index_select(0, pairs.better),
+                                      rewards.index_select(0, pairs.worse), {}, pairs.weight.to(at::kDouble));
+  EXPECT_NEAR(number(loss), number(file["tied_loss"]), 1e-7);
+  const auto grads = gradients(loss, at::ones({}, at::kDouble), {chosen, rejected});
+  EXPECT_LT(largest_difference(grads[0], file["tied_grad_chosen"]), 1e-7);
+  EXPECT_LT(largest_difference(grads[1], file["tied_grad_rejected"]), 1e-7);
+}
+
+TEST(RewardLoss, NumbersByTheirWeightedSquaredError) {
+  const GoldenTensors file = losses("judgements");
+  const Tensor value = file["predicted"].requires_grad_(true),
+               weight = file["value_weights"] / file["value_weights"].sum();
+  expect_loss(regression_loss(value, file["targets"], weight), file["regression_loss"], {value},
+              {file["regression_grad"]});
 }
 
 TEST(Kl, EstimatorsAndExactDivergence) {

@@ -127,6 +127,17 @@ TEST(DpoUpdate, ARankingIsItsPairs) {
       gradients_of(players.policy, players.reference, {pair(2, 0), pair(2, 1), pair(0, 1)}, settings));
 }
 
+TEST(DpoUpdate, ARowOfWeightThreeIsTheRowThrice) {
+  const Players players;
+  const DpoSettings settings{.beta = 0.4, .sft_coefficient = 0.7};
+  const Example one{.prompt = {1, 7, 9}, .completions = {{4, 5, 2}, {8, 2}}, .ranks = {1, 2}};
+  Example other{.prompt = {1, 30}, .completions = {{9, 2}, {11, 12, 13, 2}}, .ranks = {2, 1}};
+  const std::vector<Example> repeated = {one, other, other, other};
+  other.judgement.weight = 3;
+  expect_equal(gradients_of(players.policy, players.reference, {one, other}, settings),
+               gradients_of(players.policy, players.reference, repeated, settings));
+}
+
 // What the reference said before the first step, from a file or not, is what it says in it.
 TEST(DpoUpdate, AReferenceThatWasAskedBeforeSaysTheSame) {
   Players players;

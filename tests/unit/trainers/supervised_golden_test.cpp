@@ -1,7 +1,9 @@
-// Five steps of SFT and of a reward model in float64 against torch.optim.AdamW with transformers' cosine
+// Five steps of SFT and of reward models in float64 against torch.optim.AdamW with transformers' cosine
 // schedule (tests/golden/make_train.py). The loops themselves are tested through the binary
 // (tests/cli/test_train_golden.py).
 #include <gtest/gtest.h>
+
+#include <cmath>
 
 #include "keel/algorithms/next_token.h"
 #include "keel/algorithms/preference_loss.h"
@@ -9,6 +11,7 @@
 #include "keel/models/model_folder.h"
 #include "keel/optimizers/adamw.h"
 #include "keel/optimizers/schedule.h"
+#include "keel/trainers/reward_update.h"
 #include "tensors/dense_reference.h"
 #include "tensors/golden_tensors.h"
 #include "test_data.h"
@@ -41,9 +44,10 @@ Tensor sft_loss(const Model& model, std::span<const Example* const> batch) {
   return next_token_loss(logp, at::full_like(logp, 1.0 / static_cast<double>(logp.numel())).detach());
 }
 
+// By weights in float64; the trainer's are float32 (comparison_batch), which holds those of ranked_llama.
 Tensor reward_loss(const Model& model, std::span<const Example* const> batch) {
   const JudgedBatch input = judged_batch(batch);
-  const ComparisonBatch pairs = comparison_batch(batch, input, static_cast<int64_t>(batch.size()));
+  const ComparisonBatch pairs = comparison_batch(batch, input, pair_weight(batch));
   const Tensor rewards =
       scalar_values(role_of(model), forest_hidden(model.decoder, input.forest, {}), input.last_rows);
   const Tensor better = pairs.better.to(rewards.device()), worse = pairs.worse.to(rewards.device());
@@ -60,32 +64,69 @@ std::vector<Example> labelled(const GoldenTensors& file, const std::string& step
   return examples;
 }
 
-Tensor every_token_loss(const Model& model, std::span<const Example* const> batch, double share) {
-  const JudgedBatch input = judged_batch(batch);
-  const Tensor hidden = forest_hidden(model.decoder, input.forest, {});
-  std::vector<double> values;
-  for (const Example* example : batch) values.push_back(*example->label ? 1 : 0);
-  const Tensor label = at::tensor(values, at::kDouble).to(hidden.device());
-  const Tensor last = scalar_values(role_of(model), hidden, input.last_rows);
-  const TokenRows tokens = token_rows(input);
-  const Tensor all = scalar_values(role_of(model), hidden, tokens.row);
-  const auto count = static_cast<double>(batch.size());
-  return (1 - share) * label_loss(last, label, at::full_like(label, 1 / count)) +
-         share * label_loss(all, label.index_select(0, tokens.completion.to(hidden.device())),
-                            tokens.weight.to(hidden.device()) / count);
+std::vector<Example> ranked(const GoldenTensors& file, const std::string& step) {
+  std::vector<Example> examples;
+  const auto prompts = unpack(file, step + "prompt_"), completions = unpack(file, step + "completion_");
+  const auto ranks = ids_of(file[step + "ranks"]), offsets = ids_of(file[step + "row_offsets"]);
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    Example& example = examples.emplace_back();
+    example.prompt = prompts[i];
+    example.judgement.weight = number(file[step + "weights"][static_cast<int64_t>(i)]);
+    for (int64_t j = offsets[i]; j < offsets[i + 1]; ++j) {
+      example.completions.push_back(completions[static_cast<size_t>(j)]);
+      example.ranks.push_back(ranks[static_cast<size_t>(j)]);
+      example.judgement.scores.push_back(number(file[step + "scores"][j]));
+    }
+  }
+  return examples;
+}
+
+std::vector<Example> valued(const GoldenTensors& file, const std::string& step,
+                            const std::vector<std::string>& dimensions) {
+  std::vector<Example> examples;
+  const Tensor values = file[step + "values"];
+  for (const auto& row : unpack(file, step)) {
+    const int64_t i = std::ssize(examples);
+    Example example{.completions = {row}};
+    example.judgement.weight = number(file[step + "weights"][i]);
+    for (size_t d = 0; d < dimensions.size(); ++d)
+      if (const double value = number(values[i][static_cast<int64_t>(d)]); !std::isnan(value))
+        example.judgement.values[dimensions[d]] = value;
+    examples.push_back(std::move(example));
+  }
+  return examples;
+}
+
+RewardSettings settings_of(const std::string& name, const GoldenTensors& file) {
+  if (name.starts_with("labels"))
+    return {.judged = Judged::labels, .every_token = number(file["every_token"])};
+  if (name.starts_with("ranked")) return {.pairs = {Ties::half, number(file["margin_scale"])}};
+  if (name.starts_with("values")) return {.judged = Judged::values, .dimensions = {kScoreDimension}};
+  if (name.starts_with("ratings"))
+    return {.judged = Judged::values, .dimensions = {"harmless", "helpful", "honest"}};
+  return {};
 }
 
 std::vector<Example> examples_of(const std::string& name, const GoldenTensors& file,
                                  const std::string& step) {
   if (name.starts_with("reward")) return preferences(file, step);
-  return name.starts_with("labels") ? labelled(file, step) : demonstrations(file, step);
+  if (name.starts_with("ranked")) return ranked(file, step);
+  if (name.starts_with("labels")) return labelled(file, step);
+  if (name.starts_with("sft")) return demonstrations(file, step);
+  return valued(file, step, settings_of(name, file).dimensions);
 }
 
-Tensor loss_of(const std::string& name, const Model& model, const GoldenTensors& file,
-               std::span<const Example* const> batch) {
-  if (name.starts_with("reward")) return reward_loss(model, batch);
-  return name.starts_with("labels") ? every_token_loss(model, batch, number(file["every_token"]))
-                                    : sft_loss(model, batch);
+// The loss of a batch, with its gradients. The trainer's own in micro-batches of two rows.
+double learn(const std::string& name, const Model& model, const GoldenTensors& file,
+             std::span<const Example* const> batch) {
+  if (!name.starts_with("sft") && !name.starts_with("reward")) {
+    RewardSettings settings = settings_of(name, file);
+    settings.limits.rows = 2;
+    return learn_judgements(model, batch, settings, nullptr).loss;
+  }
+  const Tensor loss = name.starts_with("sft") ? sft_loss(model, batch) : reward_loss(model, batch);
+  loss.backward();
+  return number(loss);
 }
 
 class SupervisedGolden : public testing::TestWithParam<std::string> {};
@@ -101,10 +142,8 @@ TEST_P(SupervisedGolden, FiveStepsEqualTorch) {
     const auto examples = examples_of(GetParam(), file, step);
     std::vector<const Example*> batch;
     for (const Example& example : examples) batch.push_back(&example);
-    const Tensor loss = loss_of(GetParam(), model, file, batch);
     optimizer.zero_grad();
-    loss.backward();
-    EXPECT_NEAR(number(loss), number(file["loss"][s]), 1e-9) << s;
+    EXPECT_NEAR(learn(GetParam(), model, file, batch), number(file["loss"][s]), 1e-9) << s;
     EXPECT_NEAR(optimizer.clip(number(file["max_norm"])), number(file["grad_norm"][s]), 1e-8) << s;
     const double rate = number(file["peak_learning_rate"]) * schedule.multiplier(s);
     EXPECT_NEAR(rate, number(file["learning_rate"][s]), 1e-15);
@@ -119,7 +158,8 @@ TEST_P(SupervisedGolden, FiveStepsEqualTorch) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, SupervisedGolden,
-                         testing::Values("sft_llama", "sft_gpt2", "reward_llama", "labels_llama"),
+                         testing::Values("sft_llama", "sft_gpt2", "reward_llama", "labels_llama",
+                                         "ranked_llama", "values_llama", "ratings_llama"),
                          [](const auto& model) { return model.param; });
 
 TEST(Schedule, MultipliersEqualTransformers) {
