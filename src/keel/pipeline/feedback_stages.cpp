@@ -10,6 +10,7 @@
 #include "keel/base/progress.h"
 #include "keel/base/random.h"
 #include "keel/feedback/exchange.h"
+#include "keel/feedback/labels.h"
 #include "keel/feedback/leaderboard.h"
 #include "keel/feedback/store.h"
 #include "keel/feedback/summary.h"
@@ -197,6 +198,15 @@ void run_export(ExportOptions& o) {
            "; not written: " + counted(counts.left_out));
 }
 
+// To the file that is named, else to standard output.
+void give(const std::string& output, const Json& figures) {
+  const std::string text = json_text(figures, 2) + "\n";
+  if (output.empty())
+    std::cout << text;
+  else
+    write_file_atomically(output, text);
+}
+
 struct StatsOptions : StoreOptions {
   std::string kinds = "all", output;
   void visit(OptionVisitor& v) override {
@@ -209,39 +219,48 @@ struct StatsOptions : StoreOptions {
 void run_stats(StatsOptions& o) {
   const auto store = open_store(o.store, Access::read);
   const auto rows = store->judgements(feedback::kinds_named(o.kinds), store->last_event());
-  const std::string text = json_text(feedback::summary_json(feedback::summarise(rows)), 2) + "\n";
-  if (o.output.empty())
-    std::cout << text;
-  else
-    write_file_atomically(o.output, text);
+  give(o.output, feedback::summary_json(feedback::summarise(rows)));
 }
 
-struct EloStageOptions : StoreOptions {
+// Judgements of some annotators, measured with bootstraps.
+struct MeasureOptions : StoreOptions {
   std::string kinds = "human", output;
-  double k = 4, scale = 400, base = 10, initial = 1000;
   int64_t seed = 1, resamples = 1000;
   void visit(OptionVisitor& v) override {
     StoreOptions::visit(v);
     v(&kinds, "kinds", "Whose judgements.", one_of({"human", "simulated", "ai", "all"}));
-    v(&k, "k", "The most points that one battle moves (Elo).", at_least(0));
-    v(&scale, "scale", "Points that make odds of base to 1.", at_least(1));
-    v(&base, "base", "Those odds.", at_least(1.001));
-    v(&initial, "initial", "The rating of who has not played.");
     v(&resamples, "resamples", "Of the bootstrap.", at_least(2));
     v(&seed, "seed", "Of the bootstrap.", at_least(0));
-    v(&output, "output", "A JSON file beside the table.", {.writes = true});
+    v(&output, "output", "A JSON file.", {.writes = true});
+  }
+  Bootstrap bootstrap() const { return {.seed = static_cast<uint64_t>(seed), .resamples = resamples}; }
+  std::vector<feedback::JudgedRow> rows(feedback::Store& from) const {
+    return from.judgements(feedback::kinds_named(kinds), from.last_event());
+  }
+};
+
+void run_agreement(MeasureOptions& o) {
+  const auto store = open_store(o.store, Access::read);
+  give(o.output, feedback::agreement_json(o.rows(*store), o.bootstrap()));
+}
+
+struct EloStageOptions : MeasureOptions {
+  EloOptions elo = {};
+  void visit(OptionVisitor& v) override {
+    MeasureOptions::visit(v);
+    v(&elo.k, "k", "The most points that one battle moves (Elo).", at_least(0));
+    v(&elo.scale.scale, "scale", "Points that make odds of base to 1.", at_least(1));
+    v(&elo.scale.base, "base", "Those odds.", at_least(1.001));
+    v(&elo.scale.initial, "initial", "The rating of who has not played.");
   }
 };
 
 void run_elo(EloStageOptions& o) {
   const auto store = open_store(o.store, Access::read);
-  const auto rows = store->judgements(feedback::kinds_named(o.kinds), store->last_event());
-  const feedback::Leaderboard board = feedback::leaderboard(
-      rows, store->models(), {.k = o.k, .scale = {.scale = o.scale, .base = o.base, .initial = o.initial}},
-      {.seed = static_cast<uint64_t>(o.seed), .resamples = o.resamples});
+  const feedback::Leaderboard board =
+      feedback::leaderboard(o.rows(*store), store->models(), o.elo, o.bootstrap());
   std::cout << feedback::leaderboard_text(board);
-  if (!o.output.empty())
-    write_file_atomically(o.output, json_text(feedback::leaderboard_json(board), 2) + "\n");
+  if (!o.output.empty()) give(o.output, feedback::leaderboard_json(board));
 }
 
 struct LabelStageOptions : StoreOptions {
