@@ -45,8 +45,8 @@ class Server:
 
     running = []  # what a failed test leaves behind is killed after it
 
-    def __init__(self, store, *more, command=None):
-        self.port = free_port()
+    def __init__(self, store, *more, command=None, port=None):
+        self.port = port or free_port()
         arguments = (command or label_command()) + ["--store", str(store), "--port", str(self.port), *more]
         self.process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                         text=True)
@@ -94,6 +94,11 @@ class Server:
         Server.running.remove(self)
 
 
+RANKS = {"first": [1, 2], "second": [2, 1], "tie": [1, 1], "skip": None}
+
+
 def new_judgement(identity, task, choice):
-    return {"store": identity, "key": str(uuid.uuid4()), "task": task["id"], "prompt": task["prompt"], "choice": choice,
+    """choice: first, second, tie or skip"""
+    return {"store": identity, "key": str(uuid.uuid4()), "task": task["id"], "prompt": task["prompt"],
+            "type": "skip" if choice == "skip" else "ranking", "ranks": RANKS[choice],
             "completions": [completion["id"] for completion in task["completions"]]}

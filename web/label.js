@@ -1,92 +1,57 @@
-// The label page. A judgement is kept in this browser under a key of its own before it is sent, and leaves it
-// only when the server has said that it is on the disk; sending it twice under one key stores it once.
-// Text from models reaches the page through textContent alone.
+// The label page: brings tasks, views and the outbox together.
+/** @typedef {import('./types.js').Judgement} Judgement */
+/** @typedef {import('./types.js').Part} Part */
+/** @typedef {import('./types.js').State} State */
+/** @typedef {import('./types.js').Task} Task */
+/** @typedef {import('./types.js').View} View */
+/** @typedef {import('./history.js').Past} Past */
+import { SignedOut, ask, tell } from './api.js';
+import { WorkClock } from './clock.js';
+import { COMMENT, FLAG, SKIP, askNote, showGuidelines, showKeys } from './dialogs.js';
+import { button, element, make } from './dom.js';
+import { Drafts } from './drafts.js';
+import { History } from './history.js';
+import { commandKey } from './keys.js';
+import { Outbox } from './outbox.js';
+import { pairView } from './pair_view.js';
+import { showRaw, showsRaw } from './passages.js';
+import { rankingView } from './ranking_view.js';
+import { ratingView } from './rating_view.js';
+import { notify, say, show, showState } from './status.js';
+import { holder, keepsNothing, readShared, writeShared } from './storage.js';
+import { textView } from './text_view.js';
+import { yesNoView } from './yes_no_view.js';
 
 const RETRY_MILLISECONDS = [1000, 2000, 4000, 8000, 15000];
-const WAITING_MILLISECONDS = 15000; // for pairs that another tab holds
-const READING_MILLISECONDS = 300; // a key pressed sooner was meant for the pair before
+const WAITING_MILLISECONDS = 15000; // for tasks that others hold
+const RENEWING_MILLISECONDS = 120000; // a lease lasts ten minutes
+const READING_MILLISECONDS = 300; // a key pressed sooner was meant for the task before
 
-const CHOICE_OF_KEY = {
-  1: 'first', ArrowLeft: 'first',
-  2: 'second', ArrowRight: 'second',
-  0: 'tie', '=': 'tie',
-  s: 'skip', S: 'skip',
-};
+/** What is on the page; `past` while a judgement is being corrected. @typedef {{task: Task, view: View, past?: Past}} Current */
 
-/** The server did not answer, or could not store: try again later. */
-class Unreachable extends Error {}
-/** The server will never take this request. */
-class Rejected extends Error {}
-
-const element = (id) => document.getElementById(id);
-
+/** @type {State | null} */
 let server = null; // the last state that the server told
-let task = null;
+/** @type {Task | null} */
+let held = null; // the task that was claimed and is not answered yet
+/** @type {Current | null} */
+let current = null;
+/** @type {Outbox} */
+let outbox;
+/** @type {Drafts} */
+let drafts;
+/** @type {History} */
+let history;
+const clock = new WorkClock();
+let heldSeconds = 0; // at work on the held task before an earlier one was looked at
 let shownAt = 0;
 let attempts = 0;
 let busy = false;
 let wanted = false; // something happened while busy
 let timer = 0;
-let keepsNothing = false; // the browser refuses to store the lists
-
-async function ask(path, body) {
-  let response;
-  try {
-    response = await fetch(path, {
-      method: body === undefined ? 'GET' : 'POST',
-      headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
-      body: body === undefined ? undefined : JSON.stringify(body),
-      signal: AbortSignal.timeout(20000),
-    });
-  } catch {
-    throw new Unreachable('The server does not answer.');
-  }
-  const answer = await response.json().catch(() => ({}));
-  if (response.ok) return answer;
-  const message = answer.error ?? `The server answered ${response.status}.`;
-  throw response.status >= 500 ? new Unreachable(message) : new Rejected(message);
-}
-
-// --- judgements that are not yet acknowledged --------------------------------------------------------------
-
-// Another store on the same port must never get them, nor another annotator's name.
-const listName = (kind) => `keel.${kind}.${server.store}.${server.annotator}`;
-const inMemory = new Map(); // where the browser refuses to keep anything
-
-function readList(kind) {
-  try {
-    return JSON.parse(localStorage.getItem(listName(kind)) ?? '[]');
-  } catch {
-    return inMemory.get(kind) ?? [];
-  }
-}
-
-// Other tabs share the lists: always read, change, write.
-function changeList(kind, change) {
-  const list = change(readList(kind));
-  inMemory.set(kind, list);
-  try {
-    localStorage.setItem(listName(kind), JSON.stringify(list));
-  } catch {
-    keepsNothing = true;
-  }
-}
-
-async function sendUnsent() {
-  for (const judgement of readList('unsent')) {
-    try {
-      showState((await ask('/api/submit', judgement)).state);
-    } catch (error) {
-      if (!(error instanceof Rejected)) throw error;
-      changeList('refused', (list) => [...list, { ...judgement, error: error.message }]);
-    }
-    changeList('unsent', (list) => list.filter((other) => other.key !== judgement.key));
-  }
-}
 
 // --- the loop ----------------------------------------------------------------------------------------------
 
-// Brings the page and the server together: sends what is kept, then asks for the next pair.
+/** Brings the page and the server together: sends what is kept, then asks for the next task. */
 async function advance() {
   if (busy) {
     wanted = true;
@@ -97,176 +62,312 @@ async function advance() {
   try {
     do {
       wanted = false;
-      if (!server) showState(await ask('/api/state'));
-      await sendUnsent();
-      if (!task) await claimNext();
+      if (!server) hear(await ask('/api/state'));
+      await outbox.sendAll(send, acknowledged);
+      if (!held) await claim();
     } while (wanted);
     attempts = 0;
     notifyLasting();
-    if (!task && server.remaining > 0) timer = setTimeout(advance, WAITING_MILLISECONDS);
+    if (!held && server && server.remaining > 0) timer = setTimeout(advance, WAITING_MILLISECONDS);
   } catch (error) {
-    retryLater(error);
+    failed(error);
   } finally {
     busy = false;
   }
 }
 
-async function claimNext() {
-  const answer = await ask('/api/claim', { holder: holder() });
-  showState(answer.state);
-  task = answer.task;
-  showTask();
-}
-
-function retryLater(error) {
-  const kept = server ? readList('unsent').length : 0;
-  const choices = kept === 1 ? 'choice is' : `${kept} choices are`;
-  notify(error.message + (kept ? ` Your last ${choices} kept in this browser and will be sent again.` : ''));
-  timer = setTimeout(advance, RETRY_MILLISECONDS[Math.min(attempts, RETRY_MILLISECONDS.length - 1)]);
-  attempts += 1;
-}
-
-// A name for this tab, so that a reload gets the same pair again and another tab gets another one.
-function holder() {
-  try {
-    const name = sessionStorage.getItem('keel.holder') ?? crypto.randomUUID();
-    sessionStorage.setItem('keel.holder', name);
-    return name;
-  } catch {
-    return 'tab';
+/** @param {State} state */
+function hear(state) {
+  if (!server) {
+    const owner = `${state.store}.${state.annotator}`;
+    outbox = new Outbox(owner);
+    drafts = new Drafts(owner);
+    history = new History(owner);
   }
-}
-
-function choose(choice) {
-  if (!task) return;
-  changeList('unsent', (list) => [...list, {
-    store: server.store,
-    key: crypto.randomUUID(),
-    task: task.id,
-    prompt: task.prompt,
-    completions: task.completions.map((completion) => completion.id),
-    choice,
-  }]);
-  task = null;
-  setChoicesEnabled(false);
-  advance();
-}
-
-// --- what is shown -----------------------------------------------------------------------------------------
-
-const percent = (share) => `${Math.round(100 * share)} %`;
-
-function showState(state) {
   server = state;
-  element('done').textContent = String(state.done);
-  element('remaining').textContent = String(state.remaining);
-  element('bar').max = Math.max(1, state.done + state.remaining);
-  element('bar').value = state.done;
-  showAgreement(state.agreement);
-  showTraining(state.training);
-}
-
-function showAgreement(agreement) {
-  element('agreement').hidden = !agreement;
-  if (!agreement) return;
-  const { count, total, low, high } = agreement;
-  element('agreement-count').textContent = `Agreed on ${count} of ${total} pairs (${percent(count / total)})`;
-  element('agreement-interval').textContent = `95 % interval ${percent(low)} to ${percent(high)}`;
-}
-
-function showTraining(training) {
-  element('training').hidden = !training;
-  if (!training) return;
-  const fresh = training.new_rankings;
-  const texts = {
-    idle: '',
-    running: 'Training with your rankings. You can go on meanwhile.',
-    done: `Done: ${training.detail}`,
-    failed: `Failed: ${training.detail}`,
-  };
-  const none = fresh === 0 && training.phase === 'idle' ? 'Rank some pairs first.' : '';
-  element('training-state').textContent = texts[training.phase] || none;
-  element('train').hidden = fresh === 0 || training.phase === 'running';
-  element('train').textContent = `Train again with ${fresh} new ranking${fresh === 1 ? '' : 's'}`;
-  if (training.phase === 'running') setTimeout(refresh, 2000);
+  showState(state);
+  if (state.training?.phase === 'running') setTimeout(refresh, 2000);
 }
 
 async function refresh() {
   try {
-    showState(await ask('/api/state'));
+    hear(await ask('/api/state'));
   } catch {
     setTimeout(refresh, 5000);
   }
 }
 
-function showTask() {
-  element('task').hidden = !task;
-  element('finished').hidden = Boolean(task);
-  element('all-done').hidden = server.remaining > 0;
-  element('held').hidden = server.remaining === 0;
-  setChoicesEnabled(Boolean(task));
-  if (!task) return;
-  element('prompt').textContent = task.text;
-  element('first').textContent = task.completions[0].text;
-  element('second').textContent = task.completions[1].text;
-  shownAt = performance.now();
-  window.scrollTo(0, 0);
-  element('question').focus({ preventScroll: true });
+/** @param {Judgement} judgement */
+async function send({ corrects_key: _, ...judgement }) {
+  const answer = await ask('/api/submit', judgement);
+  hear(answer.state);
+  return answer.receipt.judgement;
 }
 
-function setChoicesEnabled(enabled) {
-  for (const button of document.querySelectorAll('[data-choice]')) button.disabled = !enabled;
+/** @param {string} key @param {number} number */
+function acknowledged(key, number) {
+  history.acknowledge(key, number);
 }
 
-function notify(message) {
-  element('notice').textContent = message;
-  element('notice').hidden = message === '';
+async function claim() {
+  const answer = await ask('/api/claim', { holder: holder() });
+  hear(answer.state);
+  held = answer.task;
+  heldSeconds = 0;
+  if (!current?.past) showHeld();
+}
+
+/** @param {unknown} error */
+function failed(error) {
+  if (error instanceof SignedOut) return location.assign('/sign-in');
+  const kept = server ? outbox.unsent().length : 0;
+  const choices = kept === 1 ? 'judgement is' : `${kept} judgements are`;
+  const message = error instanceof Error ? error.message : String(error);
+  notify(message + (kept ? ` Your last ${choices} kept in this browser and will be sent again.` : ''));
+  timer = setTimeout(advance, RETRY_MILLISECONDS[Math.min(attempts, RETRY_MILLISECONDS.length - 1)]);
+  attempts += 1;
 }
 
 // What stays true when all is well with the server.
 function notifyLasting() {
-  const refused = readList('refused');
+  const refused = outbox.refused();
   if (refused.length > 0) {
-    notify(`The server refused ${refused.length} of your choices (${refused.at(-1).error}). `
+    notify(`The server refused ${refused.length} of your judgements (${refused.at(-1)?.error}). `
       + 'They are kept in this browser.');
   } else {
-    notify(keepsNothing ? 'This browser keeps nothing: leave the page open until all is sent.' : '');
+    notify(keepsNothing() ? 'This browser keeps nothing: leave the page open until all is sent.' : '');
   }
+}
+
+// --- a task on the page ------------------------------------------------------------------------------------
+
+/** @type {Record<Task['kind'], string>} */
+const QUESTIONS = {
+  ranking: 'Rank the answers, best first.',
+  rating: 'How good is this answer?',
+  label: 'Is this a good answer?',
+  demonstration: 'Write a good answer.',
+  edit: 'Make this answer better.',
+};
+
+/** @param {Task} task */
+function questionOf(task) {
+  if (task.question) return task.question;
+  return task.kind === 'ranking' && task.completions.length === 2 ? 'Which answer is better?' : QUESTIONS[task.kind];
+}
+
+/** @param {Task} task */
+function viewFor(task) {
+  if (task.kind === 'ranking') return task.completions.length === 2 ? pairView : rankingView;
+  if (task.kind === 'rating') return ratingView;
+  return task.kind === 'label' ? yesNoView : textView;
+}
+
+function showHeld() {
+  show('finished', !held);
+  show('all-done', server?.remaining === 0);
+  show('held', server?.remaining !== 0);
+  if (held) return showTask(held);
+  hideTask();
+  element('finished-title', HTMLElement).focus();
+}
+
+function hideTask() {
+  current = null;
+  show('task', false);
+  for (const id of ['flag', 'comment']) element(id, HTMLButtonElement).disabled = true;
+  showUndo();
+}
+
+/** @param {Task} task @param {Past} [past] */
+function showTask(task, past) {
+  const root = make('div');
+  const view = viewFor(task)({ task, root, submit, changed: keepDraft, say, warn: notify });
+  current = { task, view, past };
+  const draft = past ?? drafts.of(task.id);
+  view.restore(draft?.draft ?? null);
+  element('question', HTMLElement).textContent = questionOf(task);
+  element('work', HTMLElement).replaceChildren(...(past ? [correctionBar()] : []), ...(task.warning ? [cover(task, root)] : [root]));
+  show('task', true);
+  show('finished', false);
+  for (const id of ['skip', 'skip-why', 'flag', 'comment']) element(id, HTMLButtonElement).disabled = false;
+  showUndo();
+  clock.start(draft?.seconds ?? heldSeconds);
+  shownAt = performance.now();
+  window.scrollTo(0, 0);
+  element('question', HTMLElement).focus({ preventScroll: true });
+  offerGuidelines(task.guideline);
+}
+
+/** A warning stands before the texts until they are wanted. @param {Task} task @param {HTMLElement} root */
+function cover(task, root) {
+  root.hidden = true;
+  const warning = make('div', { class: 'warning', role: 'note' }, make('p', {}, task.warning ?? ''));
+  warning.append(button('Show it', () => {
+    root.hidden = false;
+    warning.remove();
+    element('question', HTMLElement).focus();
+  }));
+  return make('div', {}, warning, root);
+}
+
+const isCovered = () => document.querySelector('.warning') !== null;
+
+function correctionBar() {
+  return make('div', { class: 'notice' }, make('p', {}, 'This is an earlier judgement: what you submit replaces it.'),
+    button('Leave it as it was', leaveCorrection, { class: 'quiet' }));
+}
+
+function leaveCorrection() {
+  showHeld();
+}
+
+function keepDraft() {
+  if (!current || current.past) return;
+  const draft = current.view.draft();
+  if (draft === null) drafts.drop(current.task.id);
+  else drafts.keep({ task: current.task.id, draft, seconds: clock.seconds() });
+}
+
+// --- what is judged ----------------------------------------------------------------------------------------
+
+/** @param {Task} task @param {Part} part @returns {Judgement} */
+function judgementOf(task, part) {
+  return { store: /** @type {State} */ (server).store, key: crypto.randomUUID(), task: task.id, prompt: task.prompt,
+    seconds: clock.seconds(), guideline: task.guideline, ...part };
+}
+
+/** @param {Part} part */
+function submit(part) {
+  if (!current || isCovered() && part.type !== 'skip') return;
+  const { task, view, past } = current;
+  const judgement = judgementOf(task, part);
+  if (past?.number !== undefined) judgement.corrects = past.number;
+  else if (past) judgement.corrects_key = past.key;
+  outbox.add(judgement);
+  history.add({ key: judgement.key, task, seconds: judgement.seconds, draft: part.type === 'skip' ? null : view.draft() },
+    past?.key);
+  drafts.drop(task.id);
+  notify('');
+  if (past) {
+    say('Corrected.');
+    showHeld();
+  } else {
+    held = null;
+    hideTask();
+  }
+  advance();
+}
+
+/** @param {string} text */
+function skip(text) {
+  if (current) submit({ type: 'skip', completions: current.task.completions.map(({ id }) => id), text });
+}
+
+async function skipWithReason() {
+  const note = await askNote(SKIP);
+  if (note) skip(note.text);
+}
+
+/** Beside the task's answer: the task stays. @param {'flag' | 'comment'} type */
+async function takeNote(type) {
+  if (!current) return;
+  const { task } = current;
+  const note = await askNote(type === 'flag' ? FLAG : COMMENT, task);
+  if (!note) return;
+  outbox.add(judgementOf(task, { type, text: note.text, completions: note.completion === null ? [] : [note.completion] }));
+  say('Kept.');
+  advance();
+}
+
+function undo() {
+  const past = server && history.before(current?.past?.key);
+  if (!past) return notify('There is no earlier judgement in this tab.');
+  if (current && !current.past) heldSeconds = clock.seconds();
+  showTask(past.task, past);
+}
+
+function showUndo() {
+  element('undo', HTMLButtonElement).disabled = !server || !history.before(current?.past?.key);
+}
+
+// --- guidelines --------------------------------------------------------------------------------------------
+
+async function openGuidelines() {
+  try {
+    const guidelines = await ask('/api/guidelines');
+    writeShared('keel.guideline', { store: server?.store, version: guidelines.version });
+    await showGuidelines(guidelines);
+  } catch (error) {
+    notify(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** A version that was not read here yet opens by itself. @param {number | null} version */
+function offerGuidelines(version) {
+  const seen = readShared('keel.guideline', {});
+  if (version !== null && !(seen.store === server?.store && seen.version >= version)) openGuidelines();
 }
 
 // --- events ------------------------------------------------------------------------------------------------
 
-for (const button of document.querySelectorAll('[data-choice]')) {
-  button.addEventListener('click', () => choose(button.dataset.choice));
+function switchRaw() {
+  showRaw(!showsRaw());
+  element('raw', HTMLElement).setAttribute('aria-pressed', String(showsRaw()));
 }
 
-document.addEventListener('keydown', (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-  const choice = CHOICE_OF_KEY[event.key];
-  if (!choice || !task || performance.now() - shownAt < READING_MILLISECONDS) return;
-  event.preventDefault();
-  choose(choice);
-});
-
-element('train').addEventListener('click', async () => {
-  element('train').hidden = true;
+async function train() {
+  show('train', false);
   try {
-    showState(await ask('/api/train', {}));
+    hear(await ask('/api/train', {}));
   } catch (error) {
-    notify(error.message);
+    notify(error instanceof Error ? error.message : String(error));
     refresh();
   }
+}
+
+async function renew() {
+  if (!held || !clock.inUse()) return;
+  const answer = await ask('/api/renew', { holder: holder() }).catch(() => null);
+  if (answer && answer.task === null) notify('This task is open to others, too, after the long pause.');
+}
+
+/** @type {Record<string, () => void>} */
+const COMMANDS = {
+  s: () => skip(''), 'Shift+s': skipWithReason, u: undo, g: openGuidelines, r: switchRaw,
+  f: () => takeNote('flag'), c: () => takeNote('comment'), '?': showKeys,
+};
+
+document.addEventListener('keydown', (event) => {
+  if (event.key === 'Enter' && event.ctrlKey && !event.isComposing && !document.querySelector('dialog[open]')) {
+    return current?.view.confirm?.();
+  }
+  const key = commandKey(event);
+  if (!key || performance.now() - shownAt < READING_MILLISECONDS) return;
+  const isForView = !isCovered() && current?.view.press(key);
+  if (!isForView) COMMANDS[key]?.();
+  if (isForView || COMMANDS[key]) event.preventDefault();
 });
 
-// A closed page gives its pair back; one that the browser brings out of its cache asks for a pair again.
+/** @type {Record<string, () => void>} */
+const BUTTONS = {
+  undo, raw: switchRaw, train, guidelines: openGuidelines, keys: showKeys, skip: () => skip(''), 'skip-why': skipWithReason,
+  flag: () => takeNote('flag'), comment: () => takeNote('comment'),
+};
+for (const [id, action] of Object.entries(BUTTONS)) element(id, HTMLButtonElement).addEventListener('click', action);
+
+// A closed page gives its task back, unless something is half done: then it is held for who comes back.
 window.addEventListener('pagehide', () => {
-  const body = new Blob([JSON.stringify({ holder: holder() })], { type: 'application/json' });
-  navigator.sendBeacon('/api/release', body);
+  if (held && !drafts.of(held.id)) tell('/api/release', { holder: holder() });
 });
+// One that the browser brings out of its cache asks for a task again.
 window.addEventListener('pageshow', (event) => {
   if (!event.persisted) return;
-  task = null;
+  held = null;
   advance();
 });
 window.addEventListener('online', advance);
+setInterval(renew, RENEWING_MILLISECONDS);
+showRaw(showsRaw());
+element('raw', HTMLElement).setAttribute('aria-pressed', String(showsRaw()));
 advance();

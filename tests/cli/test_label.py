@@ -38,7 +38,7 @@ def test_a_reader_sees_text_and_no_reward_before_judging(label):
     server, _ = label
     task = server.claim()
     assert task["text"].startswith("Customer: ") and len(task["completions"]) == 2
-    assert all(set(completion) == {"id", "text"} for completion in task["completions"])
+    assert all(set(completion) == {"id", "text", "html"} for completion in task["completions"])
 
 
 def test_judgements_are_human_and_count_in_the_agreement(label):

@@ -15,7 +15,7 @@ import subprocess
 import time
 
 import pytest
-from label_server import Server, new_judgement, small_server
+from label_server import RANKS, Server, new_judgement, small_server
 
 KILLS = 50
 MOST_ROUNDS = 500
@@ -59,11 +59,8 @@ def stored(path):
         return found
 
 
-RANKS = {"first": [1, 2], "second": [2, 1], "tie": [1, 1], "skip": [None, None]}
-
-
 def as_stored(judgement):
-    return judgement["prompt"], judgement["completions"], RANKS[judgement["choice"]]
+    return judgement["prompt"], judgement["completions"], judgement["ranks"] or [None, None]
 
 
 def check_acknowledged(path, acknowledged):

@@ -15,6 +15,7 @@
 #include "keel/base/log.h"
 #include "keel/server/embedded.h"
 #include "keel/server/label_desk.h"
+#include "keel/server/requests.h"
 
 namespace keel {
 namespace {
@@ -94,20 +95,33 @@ Json parse_body(const std::string& body) {
   try {
     return Json::parse(body);
   } catch (const Json::exception&) {
-    throw BadRequest("request", "expected JSON, got something else");
+    throw BadRequest("expected JSON, got something else");
   }
 }
 
 httplib::Headers safe_headers() {
   return {{"Content-Security-Policy",
            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
-           "base-uri 'none'; "
-           "form-action 'none'; frame-ancestors 'none'"},
+           "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+           "require-trusted-types-for 'script'; trusted-types keel"},
           {"X-Content-Type-Options", "nosniff"},
           {"Referrer-Policy", "no-referrer"},
           {"Cross-Origin-Opener-Policy", "same-origin"},
           {"Cross-Origin-Resource-Policy", "same-origin"},
           {"Cache-Control", "no-store"}};
+}
+
+const char* type_of(std::string_view name) {
+  return name.ends_with(".html")  ? "text/html; charset=utf-8"
+         : name.ends_with(".css") ? "text/css; charset=utf-8"
+                                  : "text/javascript; charset=utf-8";
+}
+
+// The library takes paths as regular expressions.
+std::string pattern_of(std::string_view path) {
+  std::string pattern;
+  for (const char c : path) pattern += c == '.' ? "\\." : std::string(1, c);
+  return pattern;
 }
 
 void check_options(const LabelOptions& options) {
@@ -124,7 +138,11 @@ void check_options(const LabelOptions& options) {
 class LabelServer::Server {
  public:
   Server(feedback::Store& store, const LabelOptions& options, LabelHooks hooks)
-      : options_(options), desk_(store, options.annotator, std::move(hooks), options.trained_event) {
+      : options_(options),
+        reader_{.annotator = store.add_annotator({.name = options.annotator}),
+                .name = options.annotator,
+                .is_lead = true},
+        desk_(store, std::move(hooks), options.trained_event) {
     http_.set_default_headers(safe_headers());
     http_.set_keep_alive_max_count(1);
     http_.set_payload_max_length(kLargestBody);
@@ -163,28 +181,32 @@ class LabelServer::Server {
       answer(response, refusal->status, {{"error", "[request] " + refusal->message}});
       return httplib::Server::HandlerResponse::Handled;
     });
-    file("/", "label.html", "text/html; charset=utf-8");
-    file("/label.js", "label.js", "text/javascript; charset=utf-8");
-    file("/label.css", "label.css", "text/css; charset=utf-8");
+    file("/", "label.html");
+    for (const std::string_view name : embedded_names()) file("/" + std::string(name), name);
     http_.Get("/api/state", [this](const httplib::Request&, httplib::Response& response) {
-      answer_with(response, [&] { return desk_.state(); });
+      answer_with(response, [&] { return desk_.state(reader_); });
+    });
+    http_.Get("/api/guidelines", [this](const httplib::Request&, httplib::Response& response) {
+      answer_with(response, [&] { return desk_.guidelines(); });
     });
     call("/api/claim", &LabelDesk::claim);
+    call("/api/renew", &LabelDesk::renew);
     call("/api/release", &LabelDesk::release);
     call("/api/submit", &LabelDesk::submit);
     call("/api/train", &LabelDesk::train);
   }
 
-  void file(const char* path, const char* name, const char* type) {
-    http_.Get(path, [name, type](const httplib::Request&, httplib::Response& response) {
+  void file(const std::string& path, std::string_view name) {
+    const char* type = type_of(name);
+    http_.Get(pattern_of(path), [name, type](const httplib::Request&, httplib::Response& response) {
       const std::string_view content = embedded_file(name);
       response.set_content(content.data(), content.size(), type);
     });
   }
 
-  void call(const char* path, Json (LabelDesk::*method)(const Json&)) {
+  void call(const char* path, Json (LabelDesk::*method)(const Reader&, const Json&)) {
     http_.Post(path, [this, method](const httplib::Request& request, httplib::Response& response) {
-      answer_with(response, [&] { return (desk_.*method)(parse_body(request.body)); });
+      answer_with(response, [&] { return (desk_.*method)(reader_, parse_body(request.body)); });
     });
   }
 
@@ -197,6 +219,7 @@ class LabelServer::Server {
   }
 
   const LabelOptions options_;
+  const Reader reader_;
   httplib::Server http_;
   LabelDesk desk_;
   int port_ = -1;

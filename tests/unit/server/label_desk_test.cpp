@@ -4,10 +4,13 @@
 
 #include <condition_variable>
 
+#include "keel/server/requests.h"
 #include "temporary_folder.h"
 
 namespace keel {
 namespace {
+
+using Ranks = std::vector<int64_t>;
 
 class Desk : public testing::Test {
  protected:
@@ -24,7 +27,7 @@ class Desk : public testing::Test {
     });
   }
   LabelDesk desk(LabelHooks hooks = {}, int64_t trained_event = 0) {
-    return LabelDesk(*store_, "reader", std::move(hooks), trained_event);
+    return LabelDesk(*store_, std::move(hooks), trained_event);
   }
   // Longer is better.
   LabelHooks with_reward() {
@@ -32,49 +35,58 @@ class Desk : public testing::Test {
       return static_cast<double>(store_->completion(id).passage.text.size());
     }};
   }
-  Json choice_of(const Json& task, const std::string& choice, const std::string& key) {
+  // What the page sends for a task, but for the answer.
+  Json request_for(const Json& task, const std::string& type, const std::string& key) {
     Json request = {{"store", store_->identity()},
                     {"key", key},
-                    {"choice", choice},
+                    {"type", type},
                     {"task", task["id"]},
                     {"prompt", task["prompt"]}};
-    request["completions"] = {task["completions"][0]["id"], task["completions"][1]["id"]};
+    request["completions"] = Json::array();
+    for (const Json& completion : task["completions"]) request["completions"].push_back(completion["id"]);
     return request;
   }
+  Json ranking_of(const Json& task, const std::vector<int64_t>& ranks, const std::string& key) {
+    Json request = request_for(task, "ranking", key);
+    request["ranks"] = ranks;
+    return request;
+  }
+  Json skip_of(const Json& task, const std::string& key) { return request_for(task, "skip", key); }
   // Chooses the longer or the shorter text of the next pair.
   Json judge(LabelDesk& at, bool longer, const std::string& key) {
-    const Json task = at.claim({{"holder", "h"}})["task"];
+    const Json task = at.claim(reader_, {{"holder", "h"}})["task"];
     const bool first = (task["completions"][0]["text"] == "much longer") == longer;
-    return at.submit(choice_of(task, first ? "first" : "second", key));
+    return at.submit(reader_, ranking_of(task, first ? Ranks{1, 2} : Ranks{2, 1}, key));
   }
   // Waits for a training to end.
   Json settled(LabelDesk& at) {
-    while (at.state()["training"]["phase"] == "running")
+    while (at.state(reader_)["training"]["phase"] == "running")
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    return at.state()["training"];
+    return at.state(reader_)["training"];
   }
 
   TemporaryFolder folder_;
   std::unique_ptr<feedback::Store> store_;
+  Reader reader_ = {.annotator = store_->add_annotator({.name = "reader"}), .name = "reader"};
+  Reader other_ = {.annotator = store_->add_annotator({.name = "someone else"}), .name = "someone else"};
 };
 
 TEST_F(Desk, AClosedPageGivesItsPairBack) {
   add_pairs(1);
   LabelDesk at = desk();
-  const Json task = at.claim({{"holder", "first tab"}})["task"];
-  EXPECT_TRUE(at.claim({{"holder", "second tab"}})["task"].is_null());
-  at.release({{"holder", "first tab"}});
-  EXPECT_EQ(at.claim({{"holder", "second tab"}})["task"], task);
+  const Json task = at.claim(reader_, {{"holder", "first tab"}})["task"];
+  EXPECT_TRUE(at.claim(reader_, {{"holder", "second tab"}})["task"].is_null());
+  at.release(reader_, {{"holder", "first tab"}});
+  EXPECT_EQ(at.claim(reader_, {{"holder", "second tab"}})["task"], task);
 }
 
 TEST_F(Desk, ChoicesBecomeRankingsInTheOrderShown) {
   add_pairs(4);
   LabelDesk at = desk();
-  const std::map<std::string, std::vector<int64_t>> expected = {
-      {"first", {1, 2}}, {"second", {2, 1}}, {"tie", {1, 1}}, {"skip", {}}};
-  for (const auto& [choice, ranks] : expected) {
-    const Json task = at.claim({{"holder", "h"}})["task"];
-    const Json answer = at.submit(choice_of(task, choice, choice));
+  for (const Ranks& ranks : {Ranks{1, 2}, Ranks{2, 1}, Ranks{1, 1}, Ranks{}}) {
+    const Json task = at.claim(reader_, {{"holder", "h"}})["task"];
+    const std::string key = "key" + std::to_string(store_->size().judgements);
+    const Json answer = at.submit(reader_, ranks.empty() ? skip_of(task, key) : ranking_of(task, ranks, key));
     const auto rows = store_->judgements(feedback::Kinds::human, store_->last_event());
     const feedback::JudgedRow& row = rows.back();
     EXPECT_EQ(answer["receipt"]["event"], row.receipt.event);
@@ -83,7 +95,7 @@ TEST_F(Desk, ChoicesBecomeRankingsInTheOrderShown) {
     EXPECT_TRUE(row.judgement.shown);
     EXPECT_EQ(row.annotator.name, "reader");
   }
-  const Json end = at.claim({{"holder", "h"}});
+  const Json end = at.claim(reader_, {{"holder", "h"}});
   EXPECT_TRUE(end["task"].is_null());
   EXPECT_EQ(end["state"]["done"], 4);
   EXPECT_EQ(end["state"]["remaining"], 0);
@@ -92,7 +104,7 @@ TEST_F(Desk, ChoicesBecomeRankingsInTheOrderShown) {
 TEST_F(Desk, TheReaderSeesNeitherModelsNorRewards) {
   add_pairs(1);
   LabelDesk at = desk(with_reward());
-  const std::string text = json_text(at.claim({{"holder", "h"}}));
+  const std::string text = json_text(at.claim(reader_, {{"holder", "h"}}));
   EXPECT_EQ(text.find("secret model"), std::string::npos);
   EXPECT_EQ(text.find("reward"), std::string::npos);
   EXPECT_NE(text.find("\"agreement\":null"), std::string::npos);
@@ -103,10 +115,10 @@ TEST_F(Desk, TheOrderIsDrawnByKeyFairAndTheSameAgain) {
   LabelDesk at = desk();
   int longer_first = 0;
   for (int i = 0; i < 100; ++i) {
-    const Json task = at.claim({{"holder", "h"}})["task"];
-    EXPECT_EQ(at.claim({{"holder", "h"}})["task"], task);
+    const Json task = at.claim(reader_, {{"holder", "h"}})["task"];
+    EXPECT_EQ(at.claim(reader_, {{"holder", "h"}})["task"], task);
     longer_first += task["completions"][0]["text"] == "much longer";
-    at.submit(choice_of(task, "skip", std::to_string(i)));
+    at.submit(reader_, skip_of(task, std::to_string(i)));
   }
   EXPECT_GT(longer_first, 30);  // four standard deviations of a fair coin
   EXPECT_LT(longer_first, 70);
@@ -115,62 +127,71 @@ TEST_F(Desk, TheOrderIsDrawnByKeyFairAndTheSameAgain) {
 TEST_F(Desk, AgreementIsToldAfterJudgingWithItsInterval) {
   add_pairs(5);
   LabelDesk at = desk(with_reward());
-  EXPECT_TRUE(at.state()["agreement"].is_null());
+  EXPECT_TRUE(at.state(reader_)["agreement"].is_null());
   judge(at, true, "1"), judge(at, true, "2");
   const Json agreement = judge(at, false, "3")["state"]["agreement"];
   EXPECT_EQ(agreement["count"], 2);
   EXPECT_EQ(agreement["total"], 3);
   EXPECT_NEAR(agreement["low"].get<double>(), 0.2077, 1e-4);
   EXPECT_NEAR(agreement["high"].get<double>(), 0.9385, 1e-4);
-  at.submit(choice_of(at.claim({{"holder", "h"}})["task"], "tie", "4"));  // a tie says nothing of agreement
-  EXPECT_EQ(at.state()["agreement"]["total"], 3);
-  EXPECT_EQ(desk(with_reward()).state()["agreement"], at.state()["agreement"]);  // after a restart too
+  at.submit(reader_, ranking_of(at.claim(reader_, {{"holder", "h"}})["task"], {1, 1},
+                                "4"));  // a tie says nothing of agreement
+  EXPECT_EQ(at.state(reader_)["agreement"]["total"], 3);
+  EXPECT_EQ(desk(with_reward()).state(reader_)["agreement"],
+            at.state(reader_)["agreement"]);  // after a restart too
 }
 
 TEST_F(Desk, AResentJudgementCountsOnce) {
   add_pairs(2);
   LabelDesk at = desk(with_reward());
-  const Json task = at.claim({{"holder", "h"}})["task"];
-  const Json request = choice_of(task, "first", "key");
-  const Json first = at.submit(request), second = at.submit(request);
+  const Json task = at.claim(reader_, {{"holder", "h"}})["task"];
+  const Json request = ranking_of(task, {1, 2}, "key");
+  const Json first = at.submit(reader_, request), second = at.submit(reader_, request);
   EXPECT_EQ(first["receipt"], second["receipt"]);
   EXPECT_EQ(second["state"]["agreement"]["total"], 1);
   EXPECT_EQ(store_->size().judgements, 1);
-  EXPECT_THROW(at.submit(choice_of(task, "second", "key")), feedback::Refused);
+  EXPECT_THROW(at.submit(reader_, ranking_of(task, {2, 1}, "key")), feedback::Refused);
 }
 
 TEST_F(Desk, JudgementsOfAnotherStoreAndUnknownCompletionsAreRefused) {
   add_pairs(2);
   LabelDesk at = desk();
-  const Json good = choice_of(at.claim({{"holder", "h"}})["task"], "first", "key");
+  const Json good = ranking_of(at.claim(reader_, {{"holder", "h"}})["task"], {1, 2}, "key");
   Json other = good;
   other["store"] = "0123";
-  EXPECT_THROW(at.submit(other), feedback::Refused);
+  EXPECT_THROW(at.submit(reader_, other), feedback::Refused);
   Json unknown = good;
   unknown["completions"][1] = 999;
-  EXPECT_THROW(at.submit(unknown), feedback::Refused);
+  EXPECT_THROW(at.submit(reader_, unknown), feedback::Refused);
   EXPECT_EQ(store_->size().judgements, 0);
 }
 
 TEST_F(Desk, MalformedRequestsAreNamed) {
   add_pairs(1);
   LabelDesk at = desk();
-  const Json good = choice_of(at.claim({{"holder", "h"}})["task"], "first", "key");
+  const Json good = ranking_of(at.claim(reader_, {{"holder", "h"}})["task"], {1, 2}, "key");
   for (const auto& [name, bad] : std::map<std::string, std::vector<Json>>{
            {"store", {7, ""}},
            {"key", {nullptr, "", std::string(101, 'k')}},
            {"prompt", {"1", -1, 1.5, uint64_t{1} << 60, nullptr}},
            {"completions", {Json::array({1}), Json::array({1, "2"}), Json::array({1, -2}), "1"}},
-           {"choice", {"best", 1}}})
+           {"ranks", {Json::array({1}), Json::array({1, "2"}), Json::array({1, 0}), "1", 1}},
+           {"type", {"best", 1, "rating", "label"}}})
     for (const Json& value : bad) {
       Json request = good;
       request[name] = value;
-      EXPECT_THROW(at.submit(request), std::exception) << name << value;
+      EXPECT_THROW(at.submit(reader_, request), std::exception) << name << value;
       request.erase(name);
-      EXPECT_NE(message_of([&] { at.submit(request); }).find("\"" + name + "\""), std::string::npos);
+      EXPECT_THROW(at.submit(reader_, request), std::exception) << name;
     }
-  EXPECT_THROW(at.submit(Json::array()), BadRequest);
-  EXPECT_THROW(at.claim(Json::object()), BadRequest);
+  for (const char* name : {"store", "key", "prompt", "type"}) {
+    Json request = good;
+    request.erase(name);
+    EXPECT_NE(message_of([&] { at.submit(reader_, request); }).find("\"" + std::string(name) + "\""),
+              std::string::npos);
+  }
+  EXPECT_THROW(at.submit(reader_, Json::array()), BadRequest);
+  EXPECT_THROW(at.claim(reader_, Json::object()), BadRequest);
   EXPECT_EQ(store_->size().judgements, 0);
 }
 
@@ -179,10 +200,10 @@ TEST_F(Desk, CompletionsOfIdsAreShownAsTextWhereThereIsADecoder) {
   for (const int64_t id : {6, 7})
     store_->add_completion({.prompt = prompt, .passage = {.text = "", .ids = {id, 8}, .has_ids = true}});
   store_->add_rankings(2, 0);
-  EXPECT_EQ(desk().claim({{"holder", "h"}})["task"]["text"], "5");
+  EXPECT_EQ(desk().claim(reader_, {{"holder", "h"}})["task"]["text"], "5");
   LabelDesk at =
       desk({.decode = [](const std::vector<int64_t>& ids) { return "#" + std::to_string(ids[0]); }});
-  const Json task = at.claim({{"holder", "h"}})["task"];
+  const Json task = at.claim(reader_, {{"holder", "h"}})["task"];
   EXPECT_EQ(task["text"], "#5");
   const std::string first = task["completions"][0]["text"];
   EXPECT_TRUE(first == "#6" || first == "#7");
@@ -202,12 +223,14 @@ TEST_F(Desk, TrainingRunsOnceAtATimeAndNewRankingsAreCounted) {
     return std::string("runs/again");
   };
   LabelDesk at = desk(hooks);
-  EXPECT_EQ(at.state()["training"]["new_rankings"], 0);
-  EXPECT_NE(message_of([&] { at.train(Json::object()); }).find("expected new rankings"), std::string::npos);
+  EXPECT_EQ(at.state(reader_)["training"]["new_rankings"], 0);
+  EXPECT_NE(message_of([&] { at.train(reader_, Json::object()); }).find("expected new rankings"),
+            std::string::npos);
   judge(at, true, "1"), judge(at, true, "2");
   const int64_t event = store_->last_event();
-  EXPECT_EQ(at.train(Json::object())["training"]["phase"], "running");
-  EXPECT_NE(message_of([&] { at.train(Json::object()); }).find("got one that runs"), std::string::npos);
+  EXPECT_EQ(at.train(reader_, Json::object())["training"]["phase"], "running");
+  EXPECT_NE(message_of([&] { at.train(reader_, Json::object()); }).find("got one that runs"),
+            std::string::npos);
   EXPECT_EQ(judge(at, true, "3")["state"]["training"]["new_rankings"], 3);  // while it runs none is old
   {
     const std::lock_guard lock(mutex);
@@ -219,7 +242,7 @@ TEST_F(Desk, TrainingRunsOnceAtATimeAndNewRankingsAreCounted) {
   EXPECT_EQ(done["detail"], "runs/again");
   EXPECT_EQ(done["new_rankings"], 1);  // the third came after the pinned event
   EXPECT_EQ(pinned, (std::vector<int64_t>{event}));
-  at.train(Json::object());  // a second training starts; it may end before its state is asked
+  at.train(reader_, Json::object());  // a second training starts; it may end before its state is asked
   EXPECT_EQ(settled(at)["new_rankings"], 0);
 }
 
@@ -229,7 +252,7 @@ TEST_F(Desk, AFailedTrainingSaysWhyAndItsRankingsStayNew) {
   hooks.train = [](int64_t) -> std::string { throw Error("runs/x", "no room"); };
   LabelDesk at = desk(hooks);
   judge(at, true, "1");
-  at.train(Json::object());
+  at.train(reader_, Json::object());
   const Json failed = settled(at);
   EXPECT_EQ(failed["phase"], "failed");
   EXPECT_EQ(failed["detail"], "[runs/x] no room");
@@ -246,20 +269,23 @@ TEST_F(Desk, ANewRewardModelIsAskedAfresh) {
   hooks.train = [&](int64_t) { return sign = -1, std::string("flipped"); };
   LabelDesk at = desk(hooks);
   EXPECT_EQ(judge(at, true, "1")["state"]["agreement"]["count"], 1);
-  at.train(Json::object());
+  at.train(reader_, Json::object());
   settled(at);
-  EXPECT_EQ(at.state()["agreement"]["count"], 0);
-  EXPECT_EQ(at.state()["agreement"]["total"], 1);
+  EXPECT_EQ(at.state(reader_)["agreement"]["count"], 0);
+  EXPECT_EQ(at.state(reader_)["agreement"]["total"], 1);
 }
 
 TEST_F(Desk, AnotherReadersRankingsAreNewButNotThisReadersAgreement) {
   add_pairs(1);
   LabelHooks hooks = with_reward();
   hooks.train = [](int64_t) { return std::string(); };
-  LabelDesk other(*store_, "someone else", hooks, 0);
-  judge(other, true, "1");
-  EXPECT_EQ(other.state()["agreement"]["total"], 1);
-  const Json state = desk(hooks).state();
+  LabelDesk at = desk(hooks);
+  std::swap(reader_, other_);
+  judge(at, true, "1");
+  EXPECT_EQ(at.state(reader_)["agreement"]["total"], 1);
+  std::swap(reader_, other_);
+  EXPECT_TRUE(at.state(reader_)["agreement"].is_null());
+  const Json state = desk(hooks).state(reader_);
   EXPECT_TRUE(state["agreement"].is_null());
   EXPECT_EQ(state["training"]["new_rankings"], 1);
 }
@@ -273,12 +299,150 @@ TEST_F(Desk, SimulatedRankingsAreNotNewAndWithoutHooksNothingIsOffered) {
        .completions = {completions[0].id, completions[1].id},
        .ranks = {1, 2}},
       "s");
-  EXPECT_EQ(desk({.train = [](int64_t) { return std::string(); }}).state()["training"]["new_rankings"], 0);
+  EXPECT_EQ(desk({.train = [](int64_t) { return std::string(); }}).state(reader_)["training"]["new_rankings"],
+            0);
   LabelDesk plain = desk();
-  EXPECT_TRUE(plain.state()["training"].is_null());
-  EXPECT_THROW(plain.train(Json::object()), feedback::Refused);
+  EXPECT_TRUE(plain.state(reader_)["training"].is_null());
+  EXPECT_THROW(plain.train(reader_, Json::object()), feedback::Refused);
   judge(plain, true, "1");
-  EXPECT_TRUE(plain.state()["agreement"].is_null());
+  EXPECT_TRUE(plain.state(reader_)["agreement"].is_null());
+}
+
+// A task of one kind with this many completions, as one reader gets it.
+class Kinds : public Desk {
+ protected:
+  Json claim_one(feedback::TaskKind kind, int completions, const Json& details = Json::object()) {
+    feedback::Task task{.kind = kind, .prompt = store_->add_prompt({.text = "# Say *something*"})};
+    for (int i = 0; i < completions; ++i)
+      task.completions.push_back(store_->add_completion(
+          {.prompt = task.prompt, .passage = {.text = "text " + std::to_string(i)}, .model = "m"}));
+    task.details = details;
+    store_->add_task(task);
+    return at_.claim(reader_, {{"holder", "h"}})["task"];
+  }
+  feedback::Judgement last() {
+    return store_->judgements(feedback::Kinds::human, store_->last_event()).back().judgement;
+  }
+  LabelDesk at_{*store_, {}, 0};
+};
+
+TEST_F(Kinds, ATaskIsShownWithWhatItsDetailsSayButGold) {
+  store_->add_guidelines("Be *fair*.");
+  const Json task = claim_one(feedback::TaskKind::rating, 1,
+                              {{"question", "How safe?"},
+                               {"dimensions", {"harmless"}},
+                               {"scale", {1, 7}},
+                               {"warning", "Violence."},
+                               {"gold", {{"harmless", 7}}},
+                               {"qualification", true}});
+  EXPECT_EQ(task["kind"], "rating");
+  EXPECT_EQ(task["text"], "# Say *something*");
+  EXPECT_EQ(task["html"], "<h1>Say <em>something</em></h1>\n");
+  EXPECT_EQ(task["completions"][0]["html"], "<p>text 0</p>\n");
+  EXPECT_EQ(task["guideline"], 1);
+  EXPECT_EQ(task["question"], "How safe?");
+  EXPECT_EQ(task["scale"], Json({1, 7}));
+  EXPECT_EQ(task["warning"], "Violence.");
+  EXPECT_EQ(json_text(task).find("gold"), std::string::npos);
+  EXPECT_FALSE(task.contains("qualification"));
+  EXPECT_EQ(at_.guidelines()["html"], "<p>Be <em>fair</em>.</p>\n");
+}
+
+TEST_F(Kinds, ARankingOfNineWithTiesStrengthAndTimeIsStored) {
+  store_->add_guidelines("first");
+  const Json task = claim_one(feedback::TaskKind::ranking, 9);
+  Json request = ranking_of(task, {3, 1, 1, 2, 4, 5, 6, 7, 7}, "key");
+  request["strength"] = 3;
+  request["none_acceptable"] = true;
+  request["seconds"] = 12.5;
+  request["guideline"] = task["guideline"];
+  at_.submit(reader_, request);
+  EXPECT_EQ(last().ranks, (Ranks{3, 1, 1, 2, 4, 5, 6, 7, 7}));
+  EXPECT_EQ(last().strength, 3);
+  EXPECT_TRUE(last().none_acceptable);
+  EXPECT_EQ(last().seconds, 12.5);
+  EXPECT_EQ(last().guideline, 1);
+}
+
+TEST_F(Kinds, RatingsKeepToTheirTask) {
+  const Json task =
+      claim_one(feedback::TaskKind::rating, 1, {{"dimensions", {"helpful", "honest"}}, {"scale", {1, 7}}});
+  Json request = request_for(task, "rating", "key");
+  for (const Json& wrong :
+       {Json{{"helpful", 3}}, Json{{"helpful", 3}, {"honest", 8}}, Json{{"helpful", 0.5}, {"honest", 3}},
+        Json{{"helpful", 3}, {"kind", 3}}, Json{{"helpful", 3}, {"honest", 3}, {"kind", 3}}}) {
+    request["ratings"] = wrong;
+    EXPECT_THROW(at_.submit(reader_, request), feedback::Refused) << wrong;
+  }
+  for (const Json& wrong : {Json("3"), Json{{"helpful", "3"}, {"honest", 3}}, Json::array({3, 3})}) {
+    request["ratings"] = wrong;
+    EXPECT_THROW(at_.submit(reader_, request), BadRequest) << wrong;
+  }
+  request["ratings"] = {{"helpful", 7}, {"honest", 1}};
+  at_.submit(reader_, request);
+  EXPECT_EQ(last().ratings, (std::map<std::string, double>{{"helpful", 7}, {"honest", 1}}));
+}
+
+TEST_F(Kinds, LabelsAndWrittenTextsAnswerTheirTasks) {
+  Json label = request_for(claim_one(feedback::TaskKind::label, 1), "label", "1");
+  label["label"] = false;
+  at_.submit(reader_, label);
+  EXPECT_EQ(last().label, false);
+  Json written = request_for(claim_one(feedback::TaskKind::demonstration, 0), "demonstration", "2");
+  written["text"] = "A good answer.";
+  at_.submit(reader_, written);
+  EXPECT_EQ(last().text, "A good answer.");
+  Json edit = request_for(claim_one(feedback::TaskKind::edit, 1), "edit", "3");
+  edit["text"] = "text 0, mended";
+  at_.submit(reader_, edit);
+  EXPECT_EQ(last().text, "text 0, mended");
+  EXPECT_EQ(at_.state(reader_)["remaining"], 0);
+}
+
+TEST_F(Kinds, FlagsAndCommentsLeaveTheTaskOpen) {
+  const Json task = claim_one(feedback::TaskKind::ranking, 2);
+  Json note = request_for(task, "flag", "1");
+  note["completions"] = {task["completions"][1]["id"]};
+  note["text"] = "Personal data";
+  at_.submit(reader_, note);
+  EXPECT_EQ(last().type, feedback::JudgementType::flag);
+  note = request_for(task, "comment", "2");
+  note["text"] = "Both are dull.";
+  at_.submit(reader_, note);
+  EXPECT_EQ(at_.claim(reader_, {{"holder", "h"}})["task"]["id"], task["id"]);
+  EXPECT_EQ(at_.state(reader_)["done"], 0);
+}
+
+TEST_F(Kinds, ACorrectionReplacesItsJudgementInTheAgreementToo) {
+  add_pairs(1);
+  LabelDesk at = desk(with_reward());
+  const Json receipt = judge(at, true, "1")["receipt"];
+  EXPECT_EQ(at.state(reader_)["agreement"]["count"], 1);
+  const auto rows = store_->judgements(feedback::Kinds::human, store_->last_event());
+  const feedback::Judgement& first = rows.back().judgement;
+  Json request = {{"store", store_->identity()},
+                  {"key", "2"},
+                  {"type", "ranking"},
+                  {"task", *first.task},
+                  {"prompt", first.prompt},
+                  {"completions", first.completions},
+                  {"ranks", {first.ranks[1], first.ranks[0]}}};
+  request["corrects"] = receipt["judgement"];
+  at.submit(reader_, request);
+  EXPECT_EQ(at.state(reader_)["agreement"]["count"], 0);
+  EXPECT_EQ(at.state(reader_)["agreement"]["total"], 1);
+  EXPECT_EQ(at.state(reader_)["done"], 1);
+  request["key"] = "3";
+  EXPECT_THROW(at.submit(reader_, request), feedback::Refused);  // it was corrected before
+}
+
+TEST_F(Kinds, ALeaseIsRenewedWhileItIsHeld) {
+  const Json task = claim_one(feedback::TaskKind::ranking, 2);
+  EXPECT_EQ(at_.renew(reader_, {{"holder", "h"}})["task"], task["id"]);
+  EXPECT_TRUE(at_.renew(reader_, {{"holder", "another tab"}})["task"].is_null());
+  EXPECT_TRUE(at_.renew(other_, {{"holder", "h"}})["task"].is_null());
+  at_.release(reader_, {{"holder", "h"}});
+  EXPECT_TRUE(at_.renew(reader_, {{"holder", "h"}})["task"].is_null());
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 // A label server over a store of its own making, for tests that drive it from outside: killed, looked at in a
 // browser.
-//   keel_label_test_server --store FILE --port N [--annotator NAME] [--pairs N]
-// A new store gets `--pairs` prompts with two completions each. The "reward model" likes long texts.
+//   keel_label_test_server --store FILE --port N [--annotator NAME] [--pairs N] [--tasks FILE]
+//     [--guidelines FILE]
+// A new store gets `--pairs` prompts with two completions each, or the tasks of a file (task_rows.h). The
+// "reward model" likes long texts.
 #include <chrono>
 #include <iostream>
 #include <map>
@@ -9,7 +11,9 @@
 #include <thread>
 
 #include "keel/base/error.h"
+#include "keel/base/files.h"
 #include "keel/base/interrupt.h"
+#include "keel/feedback/task_rows.h"
 #include "keel/server/label_server.h"
 
 namespace keel {
@@ -53,8 +57,12 @@ void fill(feedback::Store& store, int pairs) {
 
 int serve(std::map<std::string, std::string> arguments) {
   const auto store = feedback::open_store(arguments.at("--store"), feedback::Access::create);
-  if (store->prompts().empty()) fill(*store, std::stoi(arguments.emplace("--pairs", "20").first->second));
-  store->add_rankings(2, 0);
+  if (arguments.contains("--tasks"))
+    feedback::add_task_rows(*store, arguments.at("--tasks"));
+  else if (store->prompts().empty())
+    fill(*store, std::stoi(arguments.emplace("--pairs", "20").first->second));
+  if (!arguments.contains("--tasks")) store->add_rankings(2, 0);
+  if (arguments.contains("--guidelines")) store->add_guidelines(read_file(arguments.at("--guidelines")));
   LabelHooks hooks;
   hooks.reward = [&](int64_t id) { return static_cast<double>(store->completion(id).passage.text.size()); };
   hooks.train = [](int64_t last_event) {

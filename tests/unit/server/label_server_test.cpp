@@ -39,11 +39,9 @@ class Server : public testing::Test {
   Json claim() { return Json::parse(post("/api/claim", R"({"holder": "h"})")->body)["task"]; }
   Json judgement(const std::string& key) {
     const Json task = claim();
-    Json request = {{"store", store_->identity()},
-                    {"key", key},
-                    {"choice", "first"},
-                    {"task", task["id"]},
-                    {"prompt", task["prompt"]}};
+    Json request = {{"store", store_->identity()}, {"key", key},
+                    {"type", "ranking"},           {"ranks", {1, 2}},
+                    {"task", task["id"]},          {"prompt", task["prompt"]}};
     request["completions"] = {task["completions"][0]["id"], task["completions"][1]["id"]};
     return request;
   }
@@ -77,8 +75,10 @@ class Server : public testing::Test {
 };
 
 TEST_F(Server, ServesThePageWithAStrictPolicy) {
-  for (const auto& [path, name] : std::map<std::string, std::string>{
-           {"/", "label.html"}, {"/label.js", "label.js"}, {"/label.css", "label.css"}}) {
+  for (const auto& [path, name] : std::map<std::string, std::string>{{"/", "label.html"},
+                                                                     {"/label.js", "label.js"},
+                                                                     {"/label.css", "label.css"},
+                                                                     {"/api.js", "api.js"}}) {
     const auto result = client().Get(path);
     ASSERT_EQ(status_of(result), 200) << path;
     EXPECT_EQ(result->body, embedded_file(name));
@@ -86,20 +86,23 @@ TEST_F(Server, ServesThePageWithAStrictPolicy) {
     const std::string policy = result->get_header_value("Content-Security-Policy");
     EXPECT_EQ(policy.substr(0, 37), "default-src 'none'; script-src 'self'");
     EXPECT_EQ(policy.find("unsafe"), std::string::npos);
+    EXPECT_NE(policy.find("require-trusted-types-for 'script'"), std::string::npos);
     EXPECT_EQ(result->get_header_value("X-Content-Type-Options"), "nosniff");
   }
   EXPECT_EQ(status_of(client().Get("/label.db")), 404);
   EXPECT_EQ(status_of(client().Get("/../feedback.db")), 404);
 }
 
-TEST_F(Server, ThePageHasNoInlineCodeAndWritesModelTextAsTextOnly) {
-  const std::string page(embedded_file("label.html")), script(embedded_file("label.js"));
-  EXPECT_EQ(page.find("style="), std::string::npos);
-  EXPECT_EQ(page.find("onclick"), std::string::npos);
-  EXPECT_EQ(page.find("<style"), std::string::npos);
-  EXPECT_EQ(page.find("<script>"), std::string::npos);
-  for (const char* way : {"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("})
-    EXPECT_EQ(script.find(way), std::string::npos) << way;
+TEST_F(Server, PagesHaveNoInlineCodeAndWriteNoHtml) {
+  for (const std::string_view name : embedded_names()) {
+    const std::string text(embedded_file(name));
+    for (const char* inlined : {"style=", "onclick", "<style", "<script>", "javascript:"})
+      EXPECT_EQ(text.find(inlined), std::string::npos) << name << ": " << inlined;
+    for (const char* way : {"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(",
+                            "Function(", "srcdoc", "createContextualFragment", "setHTML"})
+      EXPECT_EQ(text.find(way), std::string::npos) << name << ": " << way;
+    EXPECT_EQ(text.find("parseFromString") != std::string::npos, name == "safe_html.js") << name;
+  }
 }
 
 TEST_F(Server, ClaimsJudgesAndAnswersTheSameKeyTheSameWay) {
@@ -114,7 +117,7 @@ TEST_F(Server, ClaimsJudgesAndAnswersTheSameKeyTheSameWay) {
   EXPECT_EQ(Json::parse(second->body)["receipt"], Json::parse(first->body)["receipt"]);
   EXPECT_EQ(judgements(), 1);
   Json other = request;
-  other["choice"] = "second";
+  other["ranks"] = {2, 1};
   EXPECT_EQ(status_of(post("/api/submit", json_text(other))), 409);
   EXPECT_EQ(judgements(), 1);
 }
@@ -222,8 +225,9 @@ TEST_F(Server, ReadersAtOnceLoseNothing) {
     readers.emplace_back([&, t] {
       for (int i = 0; i < 10; ++i) {
         Json own = request;
+        own.erase("ranks");
         own["key"] = std::to_string(t) + "-" + std::to_string(i);
-        own["choice"] = "skip";  // a task takes one answer, but any number of these
+        own["type"] = "skip";  // a task takes one answer, but any number of these
         EXPECT_EQ(status_of(post("/api/submit", json_text(own))), 200);
       }
     });
