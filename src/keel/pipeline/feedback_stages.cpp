@@ -1,8 +1,10 @@
 // The commands around the feedback store: annotate, feedback import/export/stats, label.
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <iostream>
 #include <mutex>
+#include <thread>
 
 #include "keel/base/error.h"
 #include "keel/base/files.h"
@@ -14,10 +16,12 @@
 #include "keel/feedback/leaderboard.h"
 #include "keel/feedback/store.h"
 #include "keel/feedback/summary.h"
+#include "keel/pipeline/recipe.h"
 #include "keel/pipeline/stages.h"
 #include "keel/rows/samples.h"
 #include "keel/scoring/reward_model.h"
 #include "keel/server/label_server.h"
+#include "keel/server/simulated_readers.h"
 #include "keel/simulation/annotators.h"
 #include "keel/simulation/gold.h"
 #include "keel/trainers/inputs.h"
@@ -263,13 +267,13 @@ void run_elo(EloStageOptions& o) {
   if (!o.output.empty()) give(o.output, feedback::leaderboard_json(board));
 }
 
-struct LabelStageOptions : StoreOptions {
-  std::string reward_model, train_from, annotator = "reader", host = "127.0.0.1";
-  int64_t port = 8080, steps = 60, batch_size = 16;
+struct LabelStageOptions : Options {
+  std::string store, reward_model, train_from, annotator = "reader", host = "127.0.0.1";
+  int64_t port = 8080, steps = 60, batch_size = 16, simulated = 0, stop_when_left = -1, seed = 1;
   double learning_rate = 5e-4;
 
   void visit(OptionVisitor& v) override {
-    StoreOptions::visit(v);
+    v(&store, "store", "The feedback store.", required_output());
     v(&reward_model, "reward_model",
       "Shown beside the reader's judgements once they are made; default: the latest trained again, else "
       "reward/final beside the store.",
@@ -284,6 +288,12 @@ struct LabelStageOptions : StoreOptions {
     v(&steps, "steps", "Of training again.", at_least(1));
     v(&batch_size, "batch_size", "Of training again.", at_least(1));
     v(&learning_rate, "learning_rate", "Of training again.", at_least(0));
+    v(&stop_when_left, "stop_when_left",
+      "End when no more tasks than these want an answer; -1: go on until Ctrl-C.", at_least(-1));
+    v(&simulated, "simulated",
+      "Simulated annotators (the demo's) that judge through this page's own interface; marked as simulated.",
+      within(0, 64));
+    v(&seed, "seed", "Names every draw of theirs.", at_least(0));
   }
 };
 
@@ -305,7 +315,7 @@ RewardFolder first_reward_model(const LabelStageOptions& o) {
 // The one that was trained again last, so that a page that is opened anew goes on where it was.
 RewardFolder latest_reward_model(const LabelStageOptions& o) {
   RewardFolder latest = first_reward_model(o);
-  if (!o.reward_model.empty()) return latest;
+  if (!o.reward_model.empty() || is_address(o.store)) return latest;
   for (const auto& entry :
        std::filesystem::directory_iterator(std::filesystem::absolute(o.store).parent_path())) {
     const std::string name = entry.path().filename().string();
@@ -366,6 +376,29 @@ class ShownModel {
   std::shared_ptr<RewardModel> model_;
 };
 
+// Stops the server once so few tasks are left; never with -1.
+std::jthread stopper(feedback::Store& store, LabelServer& server, int64_t left) {
+  if (left < 0) return {};
+  return std::jthread([&store, &server, left](const std::stop_token& done) {
+    while (!done.stop_requested() && store.size().open_tasks > left)
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    server.stop();
+  });
+}
+
+// They are known to the server by their tokens, and to the store by what they are.
+std::map<std::string, Reader> readers_by_token(feedback::Store& store,
+                                               const std::vector<SimulatedReader>& readers) {
+  std::map<std::string, Reader> result;
+  for (const SimulatedReader& reader : readers) {
+    const Json parameters = annotator_json(reader.annotator);
+    const int64_t id =
+        store.add_annotator({feedback::AnnotatorKind::simulated, reader.annotator.name, parameters});
+    result[reader.token] = {.annotator = id, .name = reader.annotator.name};
+  }
+  return result;
+}
+
 void run_label(LabelStageOptions& o) {
   const auto store = open_store(o.store, Access::write);
   store->add_rankings(2, 0);
@@ -387,14 +420,21 @@ void run_label(LabelStageOptions& o) {
       return folder;
     };
   }
+  const std::vector<SimulatedReader> readers = simulated_readers(o.simulated);
   LabelServer server(*store,
                      {.host = o.host,
                       .port = static_cast<int>(o.port),
                       .annotator = o.annotator,
-                      .trained_event = latest.event},
+                      .trained_event = latest.event,
+                      .tokens = readers_by_token(*store, readers)},
                      std::move(hooks));
   std::cout << "Rank answers at " << server.url() << " (Ctrl-C ends it; every acknowledged judgement is in "
             << o.store << ")" << std::endl;
+  const SimulatedReaders at_work(
+      server.port(), readers,
+      [](const std::string& prompt, const std::string& text) { return gold(prompt, text, true); },
+      static_cast<uint64_t>(o.seed));
+  const std::jthread stops = stopper(*store, server, o.stop_when_left);
   server.listen();
 }
 
@@ -421,6 +461,12 @@ std::vector<Stage> feedback_stages() {
                  "Agreement and position bias come with counts and Wilson intervals.\n\n    keel feedback "
                  "stats --store feedback.db",
                  &run_stats),
+      make_stage(
+          "feedback agreement", "How far annotators agree, beyond what chance would give.",
+          "Percent agreement, Krippendorff's alpha, Fleiss' and Cohen's kappa of comparisons, labels and "
+          "ratings, each with an interval over items and their count.\n\n    keel feedback agreement "
+          "--store feedback.db",
+          &run_agreement),
       make_stage(
           "feedback elo", "Which model annotators preferred: Elo, Bradley-Terry, a matrix of wins.",
           "Ratings come with counts and intervals that resample prompts. A model whose parent the store "

@@ -103,13 +103,14 @@ void clear_outputs(const RecipeStage& stage) {
     if (fs::is_directory(output)) fs::remove_all(output);
 }
 
-// Stores that grew in this run: what reads them is not what it was, whatever the ledger says.
+// Stores that grew in this run: what reads or goes on with them is not what it was, whatever the ledger says.
 class GrownStores {
  public:
   bool touched_by(const RecipeStage& stage) const {
     bool touched = false;
-    for_each_store(stage, true,
-                   [&](const std::string& store) { touched = touched || grown_.contains(store); });
+    const auto look = [&](const std::string& store) { touched = touched || grown_.contains(store); };
+    for_each_store(stage, true, look);
+    for_each_store(stage, false, look);
     return touched;
   }
   void add(const RecipeStage& stage) {

@@ -99,6 +99,13 @@ Json parse_body(const std::string& body) {
   }
 }
 
+// "Authorization: Bearer <token>"; "" without one.
+std::string token_of(const httplib::Request& request) {
+  constexpr std::string_view kScheme = "Bearer ";
+  const std::string header = request.get_header_value("Authorization");
+  return header.starts_with(kScheme) ? header.substr(kScheme.size()) : "";
+}
+
 httplib::Headers safe_headers() {
   return {{"Content-Security-Policy",
            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
@@ -176,15 +183,17 @@ class LabelServer::Server {
 
   void set_routes() {
     http_.set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
-      const std::optional<Refusal> refusal = check_request(request, port_);
+      std::optional<Refusal> refusal = check_request(request, port_);
+      if (!refusal && request.has_header("Authorization") && !options_.tokens.contains(token_of(request)))
+        refusal = Refusal{401, "expected a token that this server knows"};
       if (!refusal) return httplib::Server::HandlerResponse::Unhandled;
       answer(response, refusal->status, {{"error", "[request] " + refusal->message}});
       return httplib::Server::HandlerResponse::Handled;
     });
     file("/", "label.html");
     for (const std::string_view name : embedded_names()) file("/" + std::string(name), name);
-    http_.Get("/api/state", [this](const httplib::Request&, httplib::Response& response) {
-      answer_with(response, [&] { return desk_.state(reader_); });
+    http_.Get("/api/state", [this](const httplib::Request& request, httplib::Response& response) {
+      answer_with(response, [&] { return desk_.state(reader_of(request)); });
     });
     http_.Get("/api/guidelines", [this](const httplib::Request&, httplib::Response& response) {
       answer_with(response, [&] { return desk_.guidelines(); });
@@ -206,8 +215,14 @@ class LabelServer::Server {
 
   void call(const char* path, Json (LabelDesk::*method)(const Reader&, const Json&)) {
     http_.Post(path, [this, method](const httplib::Request& request, httplib::Response& response) {
-      answer_with(response, [&] { return (desk_.*method)(reader_, parse_body(request.body)); });
+      answer_with(response, [&] { return (desk_.*method)(reader_of(request), parse_body(request.body)); });
     });
+  }
+
+  // The one whose token a program shows, else the one at the page.
+  const Reader& reader_of(const httplib::Request& request) const {
+    const auto found = options_.tokens.find(token_of(request));
+    return found == options_.tokens.end() ? reader_ : found->second;
   }
 
   // Ends the loop of listen() once, when asked to; the library's stop() counts only while the loop runs.

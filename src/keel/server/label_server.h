@@ -5,11 +5,13 @@
 // requests). One request a connection: the body of a refused request is never read as the next one.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 
 #include "keel/feedback/store.h"
 #include "keel/server/label_hooks.h"
+#include "keel/server/task_view.h"
 
 namespace keel {
 
@@ -19,6 +21,9 @@ struct LabelOptions {
   std::string annotator = "reader";
   int64_t trained_event =
       0;  // the last event that the reward model has seen; human rankings behind it are new
+  /// Programs that judge beside the reader: a request with "Authorization: Bearer <token>" is that
+  /// annotator's.
+  std::map<std::string, Reader> tokens = {};
 };
 
 class LabelServer {

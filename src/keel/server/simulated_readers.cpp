@@ -1,7 +1,9 @@
 #include "keel/server/simulated_readers.h"
 
 #include <httplib.h>
+#include <sodium.h>
 
+#include <array>
 #include <chrono>
 
 #include "keel/base/json.h"
@@ -30,7 +32,25 @@ class Client {
   httplib::Headers headers_;
 };
 
+std::string new_token() {
+  std::array<unsigned char, 16> bytes{};
+  std::array<char, 2 * bytes.size() + 1> text{};
+  randombytes_buf(bytes.data(), bytes.size());
+  return sodium_bin2hex(text.data(), text.size(), bytes.data(), bytes.size());
+}
+
 }  // namespace
+
+std::vector<SimulatedReader> simulated_readers(int64_t count) {
+  const std::vector<Annotator> kinds = demo_annotators();
+  std::vector<SimulatedReader> readers;
+  for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
+    Annotator annotator = kinds[i % kinds.size()];
+    if (i >= kinds.size()) annotator.name += " " + std::to_string(i / kinds.size() + 1);
+    readers.push_back({annotator, new_token()});
+  }
+  return readers;
+}
 
 SimulatedReaders::SimulatedReaders(int port, std::vector<SimulatedReader> readers, Quality quality,
                                    uint64_t seed)

@@ -18,6 +18,9 @@ struct SimulatedReader {
   std::string token = {};
 };
 
+/// The demo's annotators in turn, numbered from the second time on, each with a token of its own.
+std::vector<SimulatedReader> simulated_readers(int64_t count);
+
 class SimulatedReaders {
  public:
   /// How good a text is, which the annotators see through their noise.
