@@ -30,6 +30,10 @@ bool is_passage(const Json& value) {
   return value.is_string() || is_conversation(value);
 }
 
+Json as_messages(const char* role, const Json& text) {
+  return Json::array({Json{{"role", role}, {"content", text}}});
+}
+
 // A list to be ranked: [{"id": ..., "body": ...}, ...].
 bool is_item_list(const Json& value) {
   return value.is_array() && !value.empty() && std::all_of(value.begin(), value.end(), [](const Json& item) {
@@ -66,6 +70,17 @@ void split_conversation(JudgedTexts& texts) {
   texts.prompt.erase(texts.prompt.size() - 1);
   texts.completions.emplace_back("messages", Json::array({std::move(last)}));
   if (texts.prompt.empty()) texts.prompt = nullptr;
+  texts.prompt_name.clear();
+}
+
+// Where one of prompt and completions is messages, the others are, too.
+void give_one_form(JudgedTexts& texts) {
+  bool messages = is_conversation(texts.prompt);
+  for (const auto& [name, text] : texts.completions) messages = messages || is_conversation(text);
+  if (!messages) return;
+  if (texts.prompt.is_string()) texts.prompt = as_messages("user", texts.prompt);
+  for (auto& [name, text] : texts.completions)
+    if (text.is_string() && text != "") text = as_messages("assistant", text);
 }
 
 // The name without the part that names a completion; "" when it does not.
@@ -102,9 +117,12 @@ bool is_completion_name(const std::string& name) {
 
 JudgedTexts judged_texts(Fields record) {
   JudgedTexts texts;
-  for (const char* name : kPromptNames)
-    if (texts.prompt.is_null() && is_passage(record.look(name))) texts.prompt = record.take(name);
   const std::string names = record.names();
+  for (const char* name : kPromptNames)
+    if (texts.prompt.is_null() && is_passage(record.look(name)) && record.look(name) != "") {
+      texts.prompt = record.take(name);
+      texts.prompt_name = name;
+    }
   Json rest = record.take_rest();
   for (auto& [name, value] : rest.items()) {
     if (is_item_list(value))
@@ -116,6 +134,7 @@ JudgedTexts judged_texts(Fields record) {
   }
   sort_by_number(texts.completions);
   split_conversation(texts);
+  give_one_form(texts);
   if (texts.prompt.is_null() && texts.completions.empty())
     record.fail(
         "expected a prompt or a completion among the texts, by names as prompt, instruction, response, "
@@ -130,9 +149,13 @@ int Annotation::find(const std::string& name) const {
   return found == texts_.completions.end() ? -1 : static_cast<int>(found - texts_.completions.begin());
 }
 
+bool Annotation::is_empty(int completion) const {
+  return texts_.completions[static_cast<size_t>(completion)].second == "";
+}
+
 int Annotation::target_of(std::string& question, const std::string& target) const {
   const int named = find(target);
-  if (named >= 0) return named;
+  if (named >= 0 || (!target.empty() && plain(target) == texts_.prompt_name)) return named;
   if (texts_.completions.size() == 1) return 0;
   for (size_t i = 0; i < texts_.completions.size(); ++i) {
     const std::string dimension = dimension_of(question, texts_.completions[i].first);
@@ -145,6 +168,8 @@ int Annotation::target_of(std::string& question, const std::string& target) cons
 
 void Annotation::add_comparison(const std::vector<std::pair<int, int64_t>>& ranks) {
   if (ranks.size() < 2) return refuse("a comparison of fewer than two completions");
+  if (std::any_of(ranks.begin(), ranks.end(), [&](const auto& each) { return is_empty(each.first); }))
+    return refuse("a completion without text");
   Json row = {{"prompt", texts_.prompt}, {"completions", Json::array()}, {"ranks", Json::array()}};
   for (const auto& [completion, rank] : ranks) {
     row["completions"].push_back(texts_.completions[static_cast<size_t>(completion)].second);
@@ -191,6 +216,7 @@ void Annotation::rate(const std::string& question, const Json& number, const std
   std::string dimension = question;
   const int completion = target_of(dimension, target);
   if (completion < 0) return refuse("a rating of no known completion");
+  if (is_empty(completion)) return refuse("a completion without text");
   record_.number_of(number, question);
   add_rating(completion, dimension, number, false);
 }
@@ -211,6 +237,8 @@ bool Annotation::choose(const std::string& question, const std::string& choice, 
   const int completion = target_of(dimension, target);
   if (completion < 0) {
     refuse("a yes or no to no known completion");
+  } else if (is_empty(completion)) {
+    refuse("a completion without text");
   } else if (plain(dimension) == "label" || plain(dimension) == "good" || plain(dimension) == "acceptable") {
     Json row = row_about(completion);
     row["label"] = yes;
@@ -223,11 +251,8 @@ bool Annotation::choose(const std::string& question, const std::string& choice, 
 
 void Annotation::demonstrate(const std::string& text) {
   if (text.empty()) return refuse("an empty text was written");
-  if (is_conversation(texts_.prompt))
-    rows_.push_back({{"prompt", texts_.prompt},
-                     {"completion", Json::array({{{"role", "assistant"}, {"content", text}}})}});
-  else
-    rows_.push_back({{"prompt", texts_.prompt}, {"completion", text}});
+  const Json completion = is_conversation(texts_.prompt) ? as_messages("assistant", text) : Json(text);
+  rows_.push_back({{"prompt", texts_.prompt}, {"completion", completion}});
 }
 
 void Annotation::comment(const std::string& text) {

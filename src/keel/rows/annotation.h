@@ -2,11 +2,11 @@
 //
 // An export does not say which text is the prompt and which are completions, so that follows from their
 // names, in upper or lower case:
-//   the prompt     the first of prompt, instruction, question, query, input, messages, chat, conversation,
-//   dialogue a completion   completion, response, answer, output, generation, candidate, reply, option or
-//   text, alone or with a
-//                  number or letter: response1, "Answer B"; or each element of a list of {id, body}, named by
-//                  its id
+//   the prompt    the first of prompt, instruction, question, query, input, messages, chat, conversation,
+//                 dialogue
+//   a completion  completion, response, answer, output, generation, candidate, reply, option or text, alone
+//                 or with a number or letter: response1, "Answer B"; or each element of a list of {id, body},
+//                 named by its id
 // Each may be messages. Without completions beside it, a conversation that ends with the assistant's message
 // is a prompt and a completion. Texts of other names stay in `extra.fields`.
 #pragma once
@@ -20,9 +20,9 @@
 namespace keel {
 
 struct JudgedTexts {
-  Json prompt = nullptr;  // text or messages; null without one
-  std::vector<std::pair<std::string, Json>> completions =
-      {};  // by name; in the order of their numbers or letters
+  Json prompt = nullptr;         // text or messages; null without one
+  std::string prompt_name = {};  // its field, unless that holds the completion, too
+  std::vector<std::pair<std::string, Json>> completions = {};  // by name, in the order of their numbers
   Json others = Json::object();
 };
 
@@ -72,6 +72,7 @@ class Annotation {
   };
 
   int find(const std::string& name) const;
+  bool is_empty(int completion) const;
   int target_of(std::string& question, const std::string& target) const;
   void add_comparison(const std::vector<std::pair<int, int64_t>>& ranks);
   void add_rating(int completion, const std::string& dimension, const Json& value, bool yes_or_no);

@@ -1,16 +1,15 @@
-// Argilla's records as JSON: of 2.x what dataset.records.to_json writes, of 1.x the FeedbackRecords. Both
-// have `fields`;
-//   2.x   responses {question: [{value, user_id}]},              suggestions {question: {value, agent}}
-//   1.x   responses [{user_id, status, values: {question: {value}}}], suggestions [{question_name, value,
-//   agent, type}]
+// Argilla's records as JSON: of 2.x what dataset.records.to_json writes, of 1.x the FeedbackRecords.
+//   2.x   fields, responses {question: [{value, user_id}]}, suggestions {question: {value, agent}}
+//   1.x   fields, responses [{user_id, status, values: {question: {value}}}],
+//         suggestions [{question_name, value, agent, type}]
 // The questions' types are not written, so an answer is read for what it is, with the texts that annotation.h
 // tells by their names:
-//   [{value, rank}], [completion, ...]   a ranking. 2.x writes no ranks: what was tied there comes as an
-//   order a number                             a rating a word                               a completion's
-//   name, tie, yes or no: as Annotation::choose a text                               a demonstration when its
-//   question is called as a completion would be and the
-//                                        record has none; a comment when it is called comment, feedback,
-//                                        reason, ...
+//   [{value, rank}], [completion, ...]   a ranking; 2.x writes no ranks, so that its ties come as an order
+//   a number                             a rating
+//   a word                               a completion's name, tie, yes or no: as Annotation::choose
+//   a text                               a demonstration where its question is called as a completion would
+//                                        be and the record has none; a comment where it is called comment,
+//                                        feedback, reason, rationale, explanation, note or critique
 // Responses are human and made by `user_id`; suggestions an AI's, `agent`, unless their type is human.
 // Drafts, discarded responses, records that nobody answered and answers of no known kind are counted.
 #include <algorithm>

@@ -7,7 +7,7 @@
 // keel          rows.h                          itself
 // trl           the same, as trl 0.24 has them  the same; a prompt that is missing ends where TRL ends it
 // hh            chosen, rejected: dialogues     a preference (hh.cpp)
-// qa_feedback   "prediction 1"…, preference     a ranking, ratings and an edit (qa_feedback.cpp)
+// qa_feedback   "prediction 1", ..., preference  a ranking, ratings and an edit (qa_feedback.cpp)
 // alpacaeval    responses or candidates         a ranking by an AI (alpacaeval.cpp)
 // label_studio  data, annotations               what was annotated (label_studio.cpp)
 // argilla       fields, responses, suggestions  what was answered (argilla.cpp)

@@ -206,13 +206,12 @@ bool is_text_beside_conversations(const Fields& fields) {
 }
 
 void check_one_form(const Fields& fields, const Row& row) {
-  const Passage& first = row.completions.front();
-  const auto differs = [&](const Passage& passage) {
-    return (!passage.text.empty() || !passage.messages.empty()) &&
-           passage.messages.empty() != first.messages.empty();
-  };
-  if (std::any_of(row.completions.begin(), row.completions.end(), differs) || differs(row.prompt))
-    fields.fail("expected messages in all texts of a row or in none, got both");
+  bool texts = !row.prompt.text.empty(), messages = !row.prompt.messages.empty();
+  for (const Passage& passage : row.completions) {
+    texts = texts || !passage.text.empty();
+    messages = messages || !passage.messages.empty();
+  }
+  if (texts && messages) fields.fail("expected messages in all texts of a row or in none, got both");
 }
 
 bool all_equal(const std::vector<Passage>& completions) {
@@ -241,7 +240,8 @@ void take_judgement(Fields& fields, Row& row) {
 // The prompt where a row has one. A comparison may do without, and says so by none or an empty one.
 void take_prompt(Fields& fields, Row& row) {
   const bool compared = row.kind == RowKind::preference || row.kind == RowKind::ranking;
-  row.has_prompt = !compared || (has_passage(fields, "prompt") && fields.look("prompt") != "");
+  row.has_prompt =
+      !compared || fields.has("prompt_ids") || (fields.has("prompt") && fields.look("prompt") != "");
   if (row.has_prompt)
     row.prompt = take_passage(fields, "prompt");
   else
@@ -270,7 +270,7 @@ void read_row(Fields fields, RowSink& rows, PromptEnd end) {
   }
   take_judgement(fields, row);
   if (const char* reason = nothing_to_learn(row); *reason != 0) return rows.refuse(reason);
-  if (!row.completions.empty()) check_one_form(fields, row);
+  check_one_form(fields, row);
   if (implied && !find_prompt(row, said, end))
     return rows.refuse("prompt is none of the messages that both sides begin with");
   render_messages(row);

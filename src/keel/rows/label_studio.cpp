@@ -2,10 +2,10 @@
 // tasks with `data` and `annotations`. Results of these tags are read, with the texts that annotation.h tells
 // by their names:
 //   Pairwise   left or right of two completions
-//   Ranker     an order of the items of a List; with several Buckets nothing says which is better, and it is
-//   refused Rating     a number for the completion that it names Choices    one choice: a completion's name,
-//   tie, yes or no TextArea   where the task has no completion a demonstration, else a comment on the other
-//   results
+//   Ranker     an order of the items of a List; with several Buckets nothing says which is better: refused
+//   Rating     a number for the completion that it names
+//   Choices    one choice: a completion's name, tie, yes or no
+//   TextArea   where the task has no completion a demonstration, else a comment on the other results
 // Annotations are human and made by `completed_by`, an address or a number. Predictions, where an export has
 // them in full and not as numbers, are an AI's: `model_version`. Skipped annotations, tasks without any, and
 // results of other tags are counted.

@@ -1,18 +1,16 @@
 // QA-Feedback of Wu et al. (2023), "Fine-Grained Human Feedback Gives Better Rewards for Language Model
 // Training": people's judgements of four sampled answers to a question with passages.
 //
-// The prompt is written as the authors write it for their models: "question: … context: wikipage: … text: … |
-// …". A record becomes, all of kind human:
-//   a ranking      of the four answers, with ties, out of the six comparisons of `preference` in the order
-//   1-2, 1-3,
-//                  1-4, 2-3, 2-4, 3-4: 1 the first, 2 the second, 0 neither. `gold`, a written answer, stays
-//                  in extra
-//   ratings        of answer 1, of 0 to 1, in the categories of the paper's three reward models: relevance
-//   and
-//                  factuality are the share of its characters outside of spans marked as irrelevant,
-//                  redundant or incoherent, and as wrongly grounded or unverifiable; completeness is 1 when
-//                  nothing is missing, else 0. The spans themselves stay in extra: `errors` (start and end in
-//                  characters) and `missing_info`
+// The prompt is written as the authors write it for their models: "question: ... context: wikipage: ... text:
+// ... | wikipage: ...". A record becomes, all of kind human:
+//   a ranking        of the four answers, with ties, out of the six comparisons of `preference` in the order
+//                    1-2, 1-3, 1-4, 2-3, 2-4, 3-4: 1 the first, 2 the second, 0 neither. `gold`, a written
+//                    answer, stays in extra
+//   ratings          of answer 1, from 0 to 1, in the categories of the paper's three reward models:
+//                    relevance and factuality are the share of its characters outside of spans marked as
+//                    irrelevant, redundant or incoherent, and as wrongly grounded or unverifiable;
+//                    completeness is 1 when nothing is missing, else 0. The spans stay in extra: `errors`,
+//                    with start and end in characters, and `missing_info`
 //   a demonstration  the corrected answer 1, with `edit_of`
 // Left out and counted: comparisons that no ranking fits, corrections that are empty or change nothing.
 #include <array>

@@ -7,32 +7,33 @@
 //   prompt chosen rejected     a preference; its prompt, when missing, is what both sides begin with
 //   prompt completions ranks   a ranking of K completions: 1 is best, equal numbers tie
 //   prompt completion label    a yes/no judgement: true, false, 1, 0; also text label
-//   prompt completion ratings  numbers by dimension, {"helpful": 4, "honest": 5}; also text ratings.
-//                              With `scale`, [lowest, highest], they must lie within it
-//   messages                   a conversation: its last message, when that is the assistant's, is a
-//   completion and
-//                              what comes before it the prompt; also messages label, messages ratings
+//   prompt completion ratings  numbers by dimension, {"helpful": 4, "honest": 5}; also text ratings. With
+//                              `scale`, [lowest, highest], they must lie within it
+//   messages                   a conversation: its last message, when that is the assistant's, is the
+//                              completion, and what comes before it the prompt; also messages label,
+//                              messages ratings
 //   prompt completion tokens finish_reason
 //                              what keel sample writes: a demonstration whose ids were drawn
 // Each text may come as token ids instead (or beside it, and then the ids count): input_ids for text,
 // prompt_ids, completion_ids, chosen_ids, rejected_ids, and a list of lists completions_ids. In CSV a list is
-// written as JSON.
+// written as JSON. A preference or ranking may do without a prompt; an empty `prompt` says so.
 //
 // Each text but `text` may come as messages, [{"role": ..., "content": ...}, ...], in all texts of a row or
-// in none. A `prompt` that is text beside conversations is taken for one of the messages that both sides
-// share, as TRL takes it. What is derived is the plain text of a conversation, as Bai et al. (2022) write
-// theirs:
-//   "\n\nHuman: Hi\n\nAssistant: Hello"    also System and Tool; the prompt ends with "\n\nAssistant:", and
-//   the
-//                                          completion is " Hello"
+// in none. Their text is derived, as Bai et al. (2022) write dialogues, for people and for models that know
+// no chat template:
+//   "\n\nHuman: Hi\n\nAssistant: Hello"
+// System and Tool speak likewise. A prompt ends with "\n\nAssistant:", its completion is " Hello". A `prompt`
+// that is text beside two conversations is one of the messages that both begin with, as TRL takes it.
 //
-// Judgements and demonstrations may have a `weight`, a number of at least 0: how far they are to be relied
-// on. In `extra` travel, under names that all readers here give them:
-//   annotator, kind            who judged, and whether that is human, simulated or ai; a row without `kind`
-//   does not say models, scores             lists beside completions: who wrote each, what a judge gave each
-//   comment, lead_time         what was said beside a judgement, the seconds it took
-//   edit_of                    the completion that a demonstration corrects
-//   record, fields             the id of a labelling tool's record, and the texts of it that are not judged
+// Judgements and demonstrations may have a `weight`, a number of at least 0: how far they are relied on. In
+// `extra` travel, under the names that all readers here give them:
+//   annotator, kind   who judged, and whether that is human, simulated or ai; without `kind` nobody knows
+//   models, scores    lists beside completions: who wrote each, what a judge gave each
+//   comment           what was said beside a judgement
+//   lead_time         the seconds that a judgement took
+//   edit_of           the completion that a demonstration corrects
+//   record, metadata, fields
+//                     of a labelling tool's record: its id, its metadata, its texts that are not judged
 //
 // Other formats are translated into these sets of fields; formats.h names them and what each becomes.
 #pragma once

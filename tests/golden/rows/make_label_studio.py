@@ -1,14 +1,14 @@
 """Writes label_studio.json: what a Label Studio server itself exports ("JSON") of judgements made here.
 
-A server with a fresh SQLite database is started on this machine, given two projects with the labelling interfaces of
-Label Studio's own templates (pairs; a ranker with and without buckets, a rating, choices, a text area) and tasks,
-annotations and predictions with texts of our own, and asked for its export. Results are checked by label-studio-sdk
-against the labelling interface first. Dates, identifiers of regions and other things that differ from run to run are
-made constant.
+A server with a fresh SQLite database is started on this machine, given projects with labelling interfaces of
+the tags that Label Studio's templates for language models use, and tasks, annotations and predictions with
+texts of our own, then asked for its export. label-studio-sdk checks results against the interface first. Dates
+and identifiers that differ from run to run are made constant.
 
 Run with a Python that has label-studio 1.23.2 and label-studio-sdk 2.1.2, from the repository root:
     python tests/golden/rows/make_label_studio.py
 """
+
 import json
 import os
 import subprocess
@@ -80,7 +80,10 @@ def items(*texts):
 
 
 FRUIT = {"prompt": "Name a red fruit.", "answer1": "A cherry is red.", "answer2": "A banana — yellow."}
-SEA = {"prompt": "Why is the sea salty?", "items": items("Rivers carry salt.", "Fish.", "Rain leaves salt behind.")}
+SEA = {
+    "prompt": "Why is the sea salty?",
+    "items": items("Rivers carry salt.", "Fish.", "Rain leaves salt behind."),
+}
 TEA = {"prompt": "How long should tea steep?", "response": "About four minutes."}
 GRADE = [
     region("helpful", "response", "rating", {"rating": 4}),
@@ -94,44 +97,129 @@ PROJECTS = [
     (
         PAIRS,
         [
-            (FRUIT, [(pair("left"), False), (pair("right", "The dash is nice."), False), ([], True)],
-             [(pair("left"), "judge-7b")]),
+            (
+                FRUIT,
+                [(pair("left"), False), (pair("right", "The dash is nice."), False), ([], True)],
+                [(pair("left"), "judge-7b")],
+            ),
             ({**FRUIT, "prompt": "Name a yellow fruit."}, [(pair("right"), False)], []),
             ({**FRUIT, "prompt": "Name a blue fruit."}, [], []),
         ],
     ),
     (
         LISTS,
-        [(SEA, [([region("rank", "answers", "ranker", {"ranker": {"rank": ["answer_2", "answer_0", "answer_1"]}})],
-                 False)], [])],
+        [
+            (
+                SEA,
+                [
+                    (
+                        [
+                            region(
+                                "rank",
+                                "answers",
+                                "ranker",
+                                {"ranker": {"rank": ["answer_2", "answer_0", "answer_1"]}},
+                            )
+                        ],
+                        False,
+                    )
+                ],
+                [],
+            )
+        ],
     ),
     (
         BUCKETS,
-        [(SEA, [([region("rank", "answers", "ranker", {"ranker": {
-            "_": [], "relevant_results": ["answer_0", "answer_2"], "biased_results": ["answer_1"]}})], False)], [])],
+        [
+            (
+                SEA,
+                [
+                    (
+                        [
+                            region(
+                                "rank",
+                                "answers",
+                                "ranker",
+                                {
+                                    "ranker": {
+                                        "_": [],
+                                        "relevant_results": ["answer_0", "answer_2"],
+                                        "biased_results": ["answer_1"],
+                                    }
+                                },
+                            )
+                        ],
+                        False,
+                    )
+                ],
+                [],
+            )
+        ],
     ),
-    (GRADES, [(TEA, [(GRADE, False), ([region("acceptable", "response", "choices", {"choices": ["No"]})], False)],
-               [])]),
-    (WRITING, [({"prompt": "Write a line about rain."},
-                [([region("instruction", "prompt", "textarea", {"text": ["Rain taps the tin roof."]})], False)], [])]),
+    (
+        GRADES,
+        [
+            (
+                TEA,
+                [(GRADE, False), ([region("acceptable", "response", "choices", {"choices": ["No"]})], False)],
+                [],
+            )
+        ],
+    ),
+    (
+        WRITING,
+        [
+            (
+                {"prompt": "Write a line about rain."},
+                [
+                    (
+                        [region("instruction", "prompt", "textarea", {"text": ["Rain taps the tin roof."]})],
+                        False,
+                    )
+                ],
+                [],
+            )
+        ],
+    ),
 ]
 
 
 class Server:
     def __init__(self, folder):
-        environment = {**os.environ, "LABEL_STUDIO_BASE_DATA_DIR": folder, "COLLECT_ANALYTICS": "False",
-                       "LATEST_VERSION_CHECK": "False", "SENTRY_DSN": "", "FRONTEND_SENTRY_DSN": ""}
+        environment = {
+            **os.environ,
+            "LABEL_STUDIO_BASE_DATA_DIR": folder,
+            "COLLECT_ANALYTICS": "False",
+            "LATEST_VERSION_CHECK": "False",
+            "SENTRY_DSN": "",
+            "FRONTEND_SENTRY_DSN": "",
+        }
         program = Path(sys.executable).with_name("label-studio")
         account = ["--username", "lead@example.org", "--password", "only-for-this-run", "--user-token", TOKEN]
         self.log = open(Path(folder) / "log", "w")
         self.process = subprocess.Popen(
-            [program, "start", "--no-browser", "--port", str(PORT), "--data-dir", folder, *account,
-             "--enable-legacy-api-token"], env=environment, stdout=self.log, stderr=subprocess.STDOUT)
+            [
+                program,
+                "start",
+                "--no-browser",
+                "--port",
+                str(PORT),
+                "--data-dir",
+                folder,
+                *account,
+                "--enable-legacy-api-token",
+            ],
+            env=environment,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+        )
 
     def ask(self, path, body=None):
         request = urllib.request.Request(
-            f"http://127.0.0.1:{PORT}/api/{path}", None if body is None else json.dumps(body).encode(),
-            {"Authorization": f"Token {TOKEN}", "Content-Type": "application/json"})
+            f"http://127.0.0.1:{PORT}/api/{path}",
+            None if body is None else json.dumps(body).encode(),
+            {"Authorization": f"Token {TOKEN}", "Content-Type": "application/json"},
+        )
         with urllib.request.urlopen(request, timeout=60) as reply:
             return json.load(reply)
 
@@ -149,7 +237,7 @@ class Server:
 
 
 def is_valid(checker, result):
-    """As the SDK checks it; a pair's result names its own tag as its target, as the SDK writes and then refuses it."""
+    """As the SDK checks it. A pair's target is its own tag: so the SDK writes it, and then refuses it."""
     return result["type"] == "pairwise" or checker.validate_region(result)
 
 
@@ -160,7 +248,9 @@ def export(server, interface, tasks):
         task = server.ask(f"projects/{project}/import?return_task_ids=true", [{"data": data}])["task_ids"][0]
         for result, skipped in annotations:
             assert all(is_valid(checker, each) for each in result), result
-            server.ask(f"tasks/{task}/annotations", {"result": result, "was_cancelled": skipped, "lead_time": 7.5})
+            server.ask(
+                f"tasks/{task}/annotations", {"result": result, "was_cancelled": skipped, "lead_time": 7.5}
+            )
         for result, model in predictions:
             server.ask("predictions", {"task": task, "result": result, "model_version": model, "score": 0.9})
     return server.ask(f"projects/{project}/export?exportType=JSON&download_all_tasks=true")
@@ -173,7 +263,9 @@ def constant(value, name=""):
     if isinstance(value, list):
         return [constant(each, name) for each in value]
     if isinstance(value, str) and (name.endswith("_at") or name == "unique_id"):
-        return "2024-05-01T12:00:00.000000Z" if name.endswith("_at") else "00000000-0000-4000-8000-000000000000"
+        return (
+            "2024-05-01T12:00:00.000000Z" if name.endswith("_at") else "00000000-0000-4000-8000-000000000000"
+        )
     return value
 
 

@@ -15,7 +15,7 @@ class LabelStudio : public RowReading {
            results + "]}]" + rest + "}";
   }
   static std::string result(const std::string& type, const std::string& name, const std::string& value,
-                            const std::string& target = "prompt") {
+                            const std::string& target = "all") {
     return R"({"type": ")" + type + R"(", "from_name": ")" + name + R"(", "to_name": ")" + target +
            R"(", "value": {")" + value + "}}";
   }
@@ -76,6 +76,29 @@ TEST_F(LabelStudio, RatingsBelongToTheAnswerThatTheyName) {
   EXPECT_EQ(file.rows[0].ratings, (std::vector<Rating>{{"helpful", 2}}));
   EXPECT_EQ(file.rows[1].ratings, (std::vector<Rating>{{"helpful", 5}, {"quality", 4}}));
   EXPECT_EQ(file.refused, (Refused{{"a rating of no known completion", 1}}));
+}
+
+TEST_F(LabelStudio, AJudgementOfThePromptIsNotOneOfItsAnswer) {
+  const auto record = [](const std::string& results) {
+    return R"({"data": {"prompt": "p", "response": "c"}, "annotations": [{"result": [)" + results + "]}]}";
+  };
+  EXPECT_EQ(left_out(record(result("rating", "clear", R"(rating": 2)", "prompt"))),
+            "a rating of no known completion");
+  EXPECT_EQ(left_out(record(result("choices", "clear", R"(choices": ["Yes"])", "prompt"))),
+            "a yes or no to no known completion");
+  EXPECT_EQ(only_row(record(result("rating", "clear", R"(rating": 2)", "txt"))).ratings[0].value, 2);
+}
+
+TEST_F(LabelStudio, AnswersWithoutTextAreCounted) {
+  const std::string data =
+      R"({"data": {"prompt": "", "answer1": "a", "answer2": ""}, "annotations": [{"result": [)";
+  EXPECT_EQ(left_out(data + result("pairwise", "pw", R"(selected": "left")") + "]}]}"),
+            "a completion without text");
+  EXPECT_EQ(left_out(data + result("rating", "r", R"(rating": 3)", "answer2") + "]}]}"),
+            "a completion without text");
+  EXPECT_EQ(left_out(data + result("choices", "label", R"(choices": ["No"])", "answer2") + "]}]}"),
+            "a completion without text");
+  EXPECT_FALSE(only_row(data + result("rating", "r", R"(rating": 3)", "answer1") + "]}]}").has_prompt);
 }
 
 TEST_F(LabelStudio, YesMayMeanBadAndSoIsARatingOfItsQuestion) {
@@ -193,6 +216,20 @@ TEST_F(Argilla, WordsThatNobodyCanPlaceAreNoDemonstrations) {
                            R"("responses": {"answer": [{"value": "better", "user_id": "u"}]}})");
   EXPECT_EQ(json_text(row.extra),
             R"({"kind":"human","annotator":"u","record":"e","fields":{"context":"x"}})");
+}
+
+TEST_F(Argilla, AChatsAnswersAreMessagesToo) {
+  const std::string chat = R"({"fields": {"chat": [{"role": "user", "content": "hi"}])";
+  const Row pair = only_row(chat + R"(, "response1": "a", "response2": "b"}, )"
+                                   R"("responses": {"best": [{"value": "response1", "user_id": "u"}]}})");
+  EXPECT_EQ(pair.completions[0].messages, (std::vector<Message>{{"assistant", "a"}}));
+  EXPECT_EQ(pair.prompt.text + pair.completions[1].text, "\n\nHuman: hi\n\nAssistant: b");
+  const Row written = only_row(chat + R"(}, "responses": {"answer": [{"value": "ho", "user_id": "u"}]}})");
+  EXPECT_EQ(written.completions[0].messages, (std::vector<Message>{{"assistant", "ho"}}));
+  const Row asked =
+      only_row(R"({"fields": {"prompt": "p", "response": [{"role": "assistant", "content": "c"}]}, )"
+               R"("responses": {"kind": [{"value": 3, "user_id": "u"}]}})");
+  EXPECT_EQ(asked.prompt.messages, (std::vector<Message>{{"user", "p"}}));
 }
 
 TEST_F(Argilla, TextsWithoutAPromptAreJudgedAlone) {

@@ -59,6 +59,8 @@ TEST_F(Rows, PreferencesOfWholeDialoguesShareTheirPrompt) {
   EXPECT_EQ(row.prompt.text, "Human: hi there\n\nAssistant:");  // not torn within "Hel"
   EXPECT_EQ(row.completions[0].text, " Hello you");
   EXPECT_EQ(row.completions[1].text, " Help");
+  const Row spaced = only_row(R"({"chosen": "Assistant:  Yes", "rejected": "Assistant:  No"})");
+  EXPECT_EQ(spaced.prompt.text, "Assistant:");  // all spaces stay with the answers
   const Row longer = only_row(R"({"chosen": "a b", "rejected": "a b c"})");
   EXPECT_EQ(longer.prompt.text + "|" + longer.completions[0].text + "|" + longer.completions[1].text,
             "a| b| b c");
@@ -289,6 +291,8 @@ TEST_F(Rows, ComparisonsMayDoWithoutAPrompt) {
   const Row row = only_row(R"({"prompt": "", "chosen": "a b", "rejected": "a c"})");
   EXPECT_FALSE(row.has_prompt);
   EXPECT_EQ(row.completions[0].text, "a b");
+  EXPECT_TRUE(
+      only_row(R"({"prompt": "", "prompt_ids": [3], "chosen": "a b", "rejected": "a c"})").has_prompt);
 }
 
 TEST_F(Rows, EmptyTextsAndIdsNameTheirField) {
