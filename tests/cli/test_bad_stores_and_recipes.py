@@ -64,7 +64,7 @@ def test_a_damaged_store_is_refused(refused, tmp_path, store, words, options, da
     [
         ('{"prompt": "x", "compl', "JSON"),
         ('{"prompt": "x", "completions": ["a", "b"], "ranks": [1]}', "rank"),
-        ('{"prompt": "", "completions": ["a", "b"], "ranks": [1, 2]}', "prompt"),
+        ('{"prompt": "x", "completions": ["a", ""], "ranks": [1, 2]}', "empty"),
     ],
 )
 def test_a_bad_row_adds_nothing_to_the_store(refused, tmp_path, store, row, part):
@@ -73,6 +73,12 @@ def test_a_bad_row_adds_nothing_to_the_store(refused, tmp_path, store, row, part
     before = keel("feedback", "stats", store=store).out
     refused("feedback", "import", store=store, data=path, annotator="bob", names=[f"{path}:3]", part])
     assert keel("feedback", "stats", store=store).out == before
+
+
+def test_a_ranking_without_a_prompt_is_counted_and_left_out(store, tmp_path):
+    path = write_rows(tmp_path / "rows.jsonl", [*rankings(2), {"prompt": "", "completions": ["a", "b"], "ranks": [1, 2]}])
+    counts = json.loads(keel("feedback", "import", store=store, data=path, annotator="bob").out)
+    assert counts["taken"] == 2 and "expected one with text or ids for a ranking" in next(iter(counts["refused"]))
 
 
 def test_judgements_need_an_annotator(refused, tmp_path):

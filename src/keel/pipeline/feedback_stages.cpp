@@ -401,7 +401,6 @@ std::map<std::string, Reader> readers_by_token(feedback::Store& store,
 
 void run_label(LabelStageOptions& o) {
   const auto store = open_store(o.store, Access::write);
-  store->add_rankings(2, 0);
   const RewardFolder first = first_reward_model(o), latest = latest_reward_model(o);
   LabelHooks hooks;
   ShownModel shown;
@@ -428,6 +427,7 @@ void run_label(LabelStageOptions& o) {
                       .trained_event = latest.event,
                       .tokens = readers_by_token(*store, readers)},
                      std::move(hooks));
+  store->add_rankings(2, 0);  // now that the options have proved sound
   std::cout << "Rank answers at " << server.url() << " (Ctrl-C ends it; every acknowledged judgement is in "
             << o.store << ")" << std::endl;
   const SimulatedReaders at_work(
