@@ -60,9 +60,12 @@ export function notify(message) {
   notice.hidden = message === '';
 }
 
+let waiting = 0; // the timer of what is about to be said: a newer announcement overtakes it
+
 // Cleared first, so that the same words are said again.
 /** @param {string} text */
 export function say(text) {
   write('said', '');
-  setTimeout(() => write('said', text), 50);
+  clearTimeout(waiting);
+  waiting = setTimeout(() => write('said', text), 50);
 }
