@@ -312,6 +312,21 @@ def test_ppo_takes_an_ensemble_and_tells_its_disagreement(ensemble, tmp_path):
     assert "reward_disagreement" not in metrics(tmp_path / "one")[0]
 
 
+def test_a_recipe_hands_an_ensemble_on(tmp_path):
+    """A stage that trains members and one that takes all of them by the run's folder; again, both are skipped."""
+    pairs, data = write_rows(tmp_path / "pairs.jsonl", preferences(8)), write_rows(tmp_path / "rows.jsonl", texts(4))
+    train = {"command": "reward", "model": str(MODELS / "llama_untied"), "data": str(pairs), "output": "judge", "members": 2, **QUICK}
+    score = {"command": "score", "model": "judge", "data": str(data), "output": "scores.jsonl", "ensemble": "minimum"}
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(json.dumps({"output": str(tmp_path / "run"), "stages": {"judge": train, "scores": score}}))
+    keel("run", recipe)
+    rows = read_rows(tmp_path / "run/scores.jsonl")
+    assert len(rows) == 4 and all(len(row["parts"]) == 2 and row["reward"] == min(row["parts"]) for row in rows)
+    before = contents(tmp_path / "run")
+    keel("run", recipe)
+    assert contents(tmp_path / "run") == before
+
+
 def test_an_ensemble_that_was_cut_is_refused(ensemble, tmp_path, refused):
     shutil.copytree(ensemble, tmp_path / "cut")
     (tmp_path / "cut/ensemble.json").unlink()

@@ -1,5 +1,6 @@
 #include "keel/data/judgements.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "keel/base/error.h"
@@ -35,6 +36,7 @@ std::vector<double> scores_of(const Row& row, const std::string& where) {
   const std::string wanted =
       "a number for each of the " + std::to_string(row.completions.size()) + " completions";
   if (!list.is_array() || list.size() != row.completions.size()) fail(where, wanted, "scores", list);
+  if (std::ranges::any_of(list, [](const Json& score) { return score.is_null(); })) return {};
   std::vector<double> scores;
   for (const Json& score : list) scores.push_back(number(score, "scores", where));
   return scores;
@@ -42,11 +44,8 @@ std::vector<double> scores_of(const Row& row, const std::string& where) {
 
 std::map<std::string, double> values_of(const Row& row, const std::string& where) {
   std::map<std::string, double> values;
-  const Json ratings = field_of(row, "ratings", where), score = field_of(row, "score", where);
-  if (!ratings.is_null() && (!ratings.is_object() || ratings.empty()))
-    fail(where, "an object {dimension: number}", "ratings", ratings);
-  for (const auto& [dimension, rating] : ratings.items())
-    if (!rating.is_null()) values[dimension] = number(rating, "ratings." + dimension, where);
+  for (const Rating& rating : row.ratings) values[rating.dimension] = rating.value;
+  const Json score = field_of(row, "score", where);
   if (!score.is_null()) values[kScoreDimension] = number(score, "score", where);
   return values;
 }
@@ -59,10 +58,7 @@ std::string name_of(const Json& annotator) {
 }  // namespace
 
 Judgement judgement_of(const Row& row, const std::string& where) {
-  Judgement judgement;
-  const Json weight = field_of(row, "weight", where);
-  if (!weight.is_null()) judgement.weight = number(weight, "weight", where);
-  if (judgement.weight < 0) fail(where, "a number of at least 0", "weight", weight);
+  Judgement judgement{.weight = row.weight};
   if (row.kind == RowKind::preference || row.kind == RowKind::ranking)
     judgement.scores = scores_of(row, where);
   else

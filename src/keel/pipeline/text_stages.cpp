@@ -254,7 +254,8 @@ std::vector<Json> score_rewards(const RowFile& file, const ScoreOptions& o) {
 
 std::vector<Json> score_language(const Model& model, const RowFile& file, const ScoreOptions& o) {
   for (const Row& row : file.rows)
-    if (row.kind != RowKind::text && row.kind != RowKind::completion && row.kind != RowKind::label)
+    if (row.kind != RowKind::text && row.kind != RowKind::completion && row.kind != RowKind::label &&
+        row.kind != RowKind::rating)
       throw Error(file.path + ":" + std::to_string(row.line),
                   std::string("expected a text or a completion to score, got a ") + row_kind_name(row.kind));
   const ExampleSet set = encode_to_score(file, model, o.scorer.models.front(), o.end);

@@ -234,7 +234,8 @@ void take_judgement(Fields& fields, Row& row) {
     row.ratings = take_ratings(fields);
     row.scale = take_scale(fields, row.ratings);
   }
-  if (row.kind != RowKind::text && row.kind != RowKind::prompt) row.weight = take_weight(fields);
+  const bool says = row.kind != RowKind::text || fields.has("score");  // a document alone judges nothing
+  if (says && row.kind != RowKind::prompt) row.weight = take_weight(fields);
 }
 
 // The prompt where a row has one. A comparison may do without, and says so by none or an empty one.

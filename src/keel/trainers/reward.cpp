@@ -108,9 +108,9 @@ void normalize(RewardTask& task, const RewardOptions& options, Json& summary) {
 }
 
 ExampleSet open_judged(const std::string& path, RewardTask& task, int64_t max_length) {
-  ExampleSet set = open_examples(
-      path, task.model, task.tokens(), max_length, TooLong::drop,
-      {RowKind::preference, RowKind::ranking, RowKind::label, RowKind::completion, RowKind::text});
+  ExampleSet set = open_examples(path, task.model, task.tokens(), max_length, TooLong::drop,
+                                 {RowKind::preference, RowKind::ranking, RowKind::label, RowKind::rating,
+                                  RowKind::completion, RowKind::text});
   task.scale.standardise(set.examples);
   return set;
 }

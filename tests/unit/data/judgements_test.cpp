@@ -15,27 +15,35 @@ Row row_of(RowKind kind, size_t completions, Json extra) {
   return row;
 }
 
-TEST(Judgements, AreReadFromTheFieldsBesideTheTexts) {
-  const Judgement ranking = judgement_of(
-      row_of(RowKind::ranking, 3, {{"weight", 0.25}, {"scores", {1, 2.5, -3}}, {"annotator", "ada"}}),
-      "here");
+TEST(Judgements, AreTheRowsOwnAndReadFromTheFieldsBesideTheTexts) {
+  Row row = row_of(RowKind::ranking, 3, {{"scores", {1, 2.5, -3}}, {"annotator", "ada"}});
+  row.weight = 0.25;
+  const Judgement ranking = judgement_of(row, "here");
   EXPECT_EQ(ranking.weight, 0.25);
   EXPECT_EQ(ranking.scores, (std::vector<double>{1, 2.5, -3}));
   EXPECT_EQ(ranking.annotator, "ada");
-  const Judgement rated = judgement_of(
-      row_of(RowKind::completion, 1, {{"ratings", {{"helpful", 4}, {"honest", nullptr}}}, {"score", 0.5}}),
-      "here");
+  row = row_of(RowKind::rating, 1, {{"score", 0.5}, {"annotator", 7}});
+  row.ratings = {{"helpful", 4}};
+  const Judgement rated = judgement_of(row, "here");
   EXPECT_EQ(rated.weight, 1);
   EXPECT_EQ(rated.values, (std::map<std::string, double>{{"helpful", 4}, {kScoreDimension, 0.5}}));
+  EXPECT_EQ(rated.annotator, "7");
 }
 
 TEST(Judgements, AreReadFromCellsOfText) {
-  const Judgement judgement = judgement_of(
-      row_of(RowKind::preference, 2, {{"weight", "0.5"}, {"scores", "[4, 2]"}, {"annotator", "7"}}), "here");
-  EXPECT_EQ(judgement.weight, 0.5);
+  const Judgement judgement =
+      judgement_of(row_of(RowKind::preference, 2, {{"scores", "[4, 2]"}, {"annotator", "eve"}}), "here");
   EXPECT_EQ(judgement.scores, (std::vector<double>{4, 2}));
-  EXPECT_EQ(judgement.annotator, "7");
-  EXPECT_EQ(judgement_of(row_of(RowKind::label, 1, {{"weight", ""}}), "here").weight, 1);
+  EXPECT_EQ(judgement.annotator, "eve");
+  EXPECT_EQ(
+      judgement_of(row_of(RowKind::completion, 1, {{"score", "0.5"}}), "here").values.at(kScoreDimension),
+      0.5);
+  EXPECT_TRUE(judgement_of(row_of(RowKind::completion, 1, {{"score", ""}}), "here").values.empty());
+}
+
+TEST(Judgements, ScoresThatAreNotAllKnownSayNothing) {
+  EXPECT_TRUE(
+      judgement_of(row_of(RowKind::preference, 2, {{"scores", {1, nullptr}}}), "here").scores.empty());
 }
 
 TEST(Judgements, WhatCannotBeMeantIsRefusedWithItsPlace) {
@@ -48,22 +56,14 @@ TEST(Judgements, WhatCannotBeMeantIsRefusedWithItsPlace) {
     return "";
   };
   for (const auto& [extra, name] :
-       std::vector<std::pair<Json, std::string>>{{{{"weight", -0.5}}, "weight"},
-                                                 {{{"weight", "much"}}, "weight"},
-                                                 {{{"weight", true}}, "weight"},
-                                                 {{{"weight", Json::array()}}, "weight"},
-                                                 {{{"scores", {1}}}, "2 completions"},
+       std::vector<std::pair<Json, std::string>>{{{{"scores", {1}}}, "2 completions"},
                                                  {{{"scores", 3}}, "2 completions"},
                                                  {{{"scores", {1, "two"}}}, "scores"}}) {
     const std::string said = message(RowKind::preference, extra);
     EXPECT_NE(said.find("rows.jsonl:3"), said.npos) << extra;
     EXPECT_NE(said.find(name), said.npos) << extra << said;
   }
-  for (const Json& extra : std::vector<Json>{{{"ratings", 3}},
-                                             {{"ratings", Json::object()}},
-                                             {{"ratings", {{"helpful", "yes"}}}},
-                                             {{"score", "high"}}})
-    EXPECT_NE(message(RowKind::completion, extra), "") << extra;
+  EXPECT_NE(message(RowKind::completion, {{"score", "high"}}), "");
 }
 
 Example valued(const std::string& annotator, double value) {
