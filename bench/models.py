@@ -9,6 +9,7 @@ import json
 import random
 from pathlib import Path
 
+import flops
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification
 
@@ -30,6 +31,14 @@ SHAPES = {
     "m124": shape(768, 12, 12, 2560, 32000),
     **{f"m30-v{size}": shape(512, 8, 8, 1408, size) for size in VOCABULARIES},
 }
+
+
+def times_smaller(name):
+    """Than m30, in the elements of its matrices: 1 to 16. How many more tokens make a run as long as one of m30."""
+    smaller = flops.matrix_elements(SHAPES["m30"]) / flops.matrix_elements(SHAPES[name])
+    return min(16, max(1, smaller))
+
+
 KINDS = {"policy": (LlamaForCausalLM, {}), "reward": (LlamaForSequenceClassification, {"num_labels": 1})}
 PAD, BOS, EOS = 0, 1, 2
 

@@ -5,7 +5,8 @@ import statistics
 
 import curves
 import machine
-from session import figure, middle, ratios, shares
+from reasons import MISSES
+from session import figure, middle, missed, ratios, shares
 
 INTRODUCTION = f"""# Benchmarks
 
@@ -118,8 +119,33 @@ def sittings(results):
     return [f"- {machine_name}; {versions} ({count} tasks)." for (machine_name, versions), count in found.items()]
 
 
+def miss_sections(results):
+    """Each missed target with the breakdown of its run's time, what bounds it and what was tried."""
+    results = [result for result in results if missed(result)]
+    if not results:
+        return []
+    text = ["### Targets missed", "", "Where Keel's time goes there (`perf`, both cores, loading included):", ""]
+    for result in results:
+        cases = " and ".join(f"{wanted_text(result, peer)}" for peer in missed(result))
+        text += [f"**{result['task']}** ({cases}). {MISSES.get(result['task'], 'Not explained yet.')}", ""]
+        text += breakdown_line(result)
+    return text
+
+
+def wanted_text(result, peer):
+    return f"{statistics.median(ratios(result, peer)):.2f} of {peer}, wanted {result['targets'][peer]}"
+
+
+def breakdown_line(result):
+    if not result.get("shares"):
+        return ["(No breakdown: `perf` was not there or not allowed.)", ""]
+    parts = sorted(result["shares"].items(), key=lambda part: -part[1])
+    return ["Time: " + ", ".join(f"{name} {share:.0%}" for name, share in parts if share >= 0.01) + ".", ""]
+
+
 def task_sections(results):
     text = ["## Keel and its peers", "", *table("rates", [row for result in results for row in task_rows(result)])]
+    text += miss_sections(results)
     text += ["Peak memory, GB:", "", *table("memory", [row for result in results for row in memory_rows(result)])]
     text += ["When, on what and how calmly each was measured (products in GFLOP/s):", ""]
     text += [*table("rounds", map(measured_row, results)), *sittings(results), "", COMMANDS, "```"]

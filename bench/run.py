@@ -8,7 +8,7 @@ A round is products that calibrate, the peers, Keel, products again (session.py)
 
 import page
 from rounds import merged
-from session import Session, parser
+from session import Session, missed, parser
 from tasks import TASKS
 
 
@@ -22,6 +22,8 @@ def main():
         if session.a.prepare:
             continue
         print("\n".join(page.task_rows(results[0])), flush=True)
+        if missed(results[0]):
+            results[0]["shares"] = session.profile(task)
         # After every task, so that what was measured is kept.
         session.write("benchmarks.json", merged(session.read("benchmarks.json"), results, "task", names))
         page.write(session)

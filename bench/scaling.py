@@ -7,26 +7,16 @@ measured now (--points) stay.
 """
 
 import page
-import shares
 from curves import CURVES, drawing
 from rounds import merged
 from session import Session, parser
-from tasks import Job
-
-PROFILED = 16384  # tokens, at least, of a run that is profiled
 
 
 def profile(session, curve, points):
-    """Breakdowns of the points that show a bend; runs are long, so that loading the model hides nothing."""
+    """Breakdowns of the points that show a bend."""
     for point in points:
-        if point["x"] in curve.profiled and shares.available():
-            task = curve.points[point["x"]]
-            # A step of PPO is long anyway.
-            steps = 1 if task.kind == "ppo" else -(-PROFILED // (3 * task.batch * task.lengths[1]))
-            job = Job(task, session.a.keel, session.a.work, max(session.a.steps, steps), least=PROFILED)
-            job.prepare()
-            job.remove_output()
-            point["shares"] = shares.shares(job.keel_command())
+        if point["x"] in curve.profiled:
+            point["shares"] = session.profile(curve.points[point["x"]])
 
 
 def measure(session, curve):
@@ -41,7 +31,6 @@ def measure(session, curve):
 def main():
     arguments = parser(__doc__.splitlines()[0])
     arguments.add_argument("--points", default="", help="values of x, as the page's tables write them: '64 1,024'")
-    arguments.add_argument("--no-profile", action="store_true", help="no breakdowns by perf")
     session = Session(arguments.parse_args())
     names = [curve.name for curve in CURVES]
     for curve in (curve for curve in CURVES if curve.name in session.chosen(names)):

@@ -10,9 +10,12 @@ from pathlib import Path
 import flops
 import machine
 import models
+import shares as breakdown
 from machine import ROOT
 from rounds import interleaved
 from tasks import Job
+
+PROFILED = 16384  # tokens of m30, at least, of a run that is profiled
 
 
 def parser(description):
@@ -26,6 +29,7 @@ def parser(description):
     made.add_argument("--steps", type=int, default=3, help="timed steps of a peer; Keel has twice as many")
     made.add_argument("--keep-disturbed", action="store_true", help="and mark the task as measured on a busy machine")
     made.add_argument("--no-peers", action="store_true", help="Keel alone, where no ratio is wanted")
+    made.add_argument("--no-profile", action="store_true", help="no breakdowns by perf")
     made.add_argument("--prepare", action="store_true", help="write models and rows, print commands, measure nothing")
     return made
 
@@ -74,6 +78,18 @@ class Session:
         )
         result = {"keel": keel, "peers": found, "products": machine.best(before, after), "disturbed": reason}
         return result, None if self.a.keep_disturbed else reason
+
+    def profile(self, task):
+        """The breakdown of a run's time (shares.py), or None; the run is long, so that loading hides nothing."""
+        if self.a.no_profile or not breakdown.available():
+            return None
+        least = int(PROFILED * models.times_smaller(task.model))
+        # A step of PPO is long anyway.
+        steps = 1 if task.kind == "ppo" else -(-least // (3 * task.batch * task.lengths[1]))
+        job = Job(task, self.a.keel, self.a.work, max(self.a.steps, steps), least=least)
+        job.prepare()
+        job.remove_output()
+        return breakdown.shares(job.keel_command())
 
     def commands(self, job):
         python = {
@@ -134,6 +150,15 @@ def shares(result):
         one["rate"] * result["flops"] / (rate[result["format"]] * 1e9)
         for one, rate in zip(result["keel"], result["products"])
         if result["format"] in rate
+    ]
+
+
+def missed(result):
+    """The peers whose wanted ratio of rates was not reached."""
+    return [
+        peer
+        for peer, wanted in result["targets"].items()
+        if (found := ratios(result, peer)) and statistics.median(found) < wanted
     ]
 
 

@@ -113,8 +113,7 @@ class Job:
         self.task, self.keel, self.work, self.steps = task, keel, work, steps
         self.model, self.out = work / task.model, work / "run"
         tokens = task.batch * task.samples * task.new
-        smaller = flops.matrix_elements(models.SHAPES["m30"]) / flops.matrix_elements(models.SHAPES[task.model])
-        least = max(least, int(SHORTEST * min(16, max(1, smaller))))
+        least = max(least, int(SHORTEST * models.times_smaller(task.model)))
         batches = max(steps, -(-least // tokens)) if task.kind == "generate" and tokens < LONGEST else 1
         self.rows = task.batch * batches
         low, high = task.lengths

@@ -72,7 +72,12 @@ def test_tensors_are_equal(rewritten):
         for name, tensor in theirs.items():
             tolerance = {torch.float32: 1e-5, torch.float64: 1e-10}.get(tensor.dtype, 0.0)
             torch.testing.assert_close(
-                ours[name], tensor, rtol=tolerance, atol=tolerance, msg=f"{path} {name}"
+                ours[name],
+                tensor,
+                rtol=tolerance,
+                atol=tolerance,
+                equal_nan=True,  # a rating that a row does not have
+                msg=lambda said, name=name: f"{path} {name}: {said}",
             )
 
 

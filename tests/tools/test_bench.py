@@ -157,6 +157,14 @@ def test_ratios_are_of_the_same_round_and_verdicts_of_their_median():
     assert "| 0.25 (0.25) | ≤ 0.2 | **no** |" in page.memory_rows(result("t", [1, 1], [1, 1]))[0]
 
 
+def test_a_missed_target_is_shown_with_the_breakdown_of_its_time():
+    short = result("short", [10, 30, 12], [4, 9, 3]) | {"shares": {"other": 0.25, "products": 0.7, "optimizer": 0.004}}
+    assert page.miss_sections([result("met", [10], [2])]) == []
+    text = "\n".join(page.miss_sections([result("met", [10], [2]), short]))
+    assert "**short** (3.33 of float32, wanted 5.0). Not explained yet." in text and "met" not in text
+    assert "Time: products 70%, other 25%." in text
+
+
 def test_a_share_is_of_the_rate_around_its_round():
     assert matrix_shares(result("t", [25], [1])) == [0.5]
 

@@ -2,7 +2,7 @@
 
 #include <ATen/native/CPUBlas.h>
 
-#include <cstring>
+#include <algorithm>
 
 #include "keel/tensors/simd.h"
 
@@ -11,32 +11,45 @@ namespace {
 
 using c10::BFloat16;
 
+constexpr int64_t kColumns = 64;  // of a row of C at once
+
+// Sums from zero, then added to what stands, as oneDNN does: the order that decoding has, too.
+void keep(const float* sums, int64_t count, float* row, bool add) {
+  for (int64_t j = 0; j < count; ++j) row[j] = add ? row[j] + sums[j] : sums[j];
+}
+
 KEEL_DISPATCHED void multiply(const ProductShape& s, const float* a, const float* b, float* c, bool add) {
-  for (int64_t i = 0; i < s.m; ++i) {
-    float* row = c + i * s.ldc;
-    if (!add) std::memset(row, 0, static_cast<size_t>(s.n) * sizeof(float));
-    for (int64_t k = 0; k < s.k; ++k) {
-      const float factor = a[i * s.lda + k];
-      const float* from = b + k * s.ldb;
+  for (int64_t i = 0; i < s.m; ++i)
+    for (int64_t first = 0; first < s.n; first += kColumns) {
+      const int64_t count = std::min(kColumns, s.n - first);
+      float sums[kColumns] = {};
+      for (int64_t k = 0; k < s.k; ++k) {
+        const float factor = a[i * s.lda + k];
+        const float* from = b + k * s.ldb + first;
 #pragma omp simd
-      for (int64_t j = 0; j < s.n; ++j) row[j] += factor * from[j];
+        for (int64_t j = 0; j < count; ++j) sums[j] += factor * from[j];
+      }
+      keep(sums, count, c + i * s.ldc + first, add);
     }
-  }
 }
 
 KEEL_DISPATCHED void multiply(const ProductShape& s, const BFloat16* a, const BFloat16* b, float* c,
                               bool add) {
-  for (int64_t i = 0; i < s.m; ++i) {
-    float* row = c + i * s.ldc;
-    if (!add) std::memset(row, 0, static_cast<size_t>(s.n) * sizeof(float));
-    for (int64_t k = 0; k < s.k; k += 2) {
-      const float first = a[i * s.lda + k], second = a[i * s.lda + k + 1];
-      const BFloat16* from = b + k * s.ldb;
+  for (int64_t i = 0; i < s.m; ++i)
+    for (int64_t first = 0; first < s.n; first += kColumns) {
+      const int64_t count = std::min(kColumns, s.n - first);
+      float sums[kColumns] = {};
+      for (int64_t k = 0; k < s.k; k += 2) {
+        const float even = a[i * s.lda + k], odd = a[i * s.lda + k + 1];
+        const BFloat16* from = b + k * s.ldb + 2 * first;
 #pragma omp simd
-      for (int64_t j = 0; j < s.n; ++j)
-        row[j] += first * bfloat16_to_float(from[2 * j].x) + second * bfloat16_to_float(from[2 * j + 1].x);
+        for (int64_t j = 0; j < count; ++j) {  // one after the other, as add_product does (tensors/vectors.h)
+          sums[j] += even * bfloat16_to_float(from[2 * j].x);
+          sums[j] += odd * bfloat16_to_float(from[2 * j + 1].x);
+        }
+      }
+      keep(sums, count, c + i * s.ldc + first, add);
     }
-  }
 }
 
 // libtorch without these kernels, or a processor that they do not know, throws at the first call.

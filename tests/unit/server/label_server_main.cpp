@@ -1,9 +1,10 @@
 // A label server over a store of its own making, for tests that drive it from outside: killed, looked at in a
 // browser.
 //   keel_label_test_server --store FILE --port N [--annotator NAME] [--pairs N] [--tasks FILE]
-//     [--guidelines FILE]
-// A new store gets `--pairs` prompts with two completions each, or the tasks of a file (task_rows.h). The
-// "reward model" likes long texts.
+//     [--guidelines FILE] [--copies N] [--annotators N]
+// A new store gets `--pairs` prompts with two completions each, or the tasks of a file (task_rows.h); each pair
+// is asked for `--copies` times, without it as often as there are annotators. Programs are annotators by their
+// tokens, "token-1" to "token-N". The "reward model" likes long texts.
 #include <chrono>
 #include <iostream>
 #include <map>
@@ -55,13 +56,23 @@ void fill(feedback::Store& store, int pairs) {
   });
 }
 
+std::map<std::string, Reader> readers(feedback::Store& store, int count) {
+  std::map<std::string, Reader> known;
+  for (int i = 1; i <= count; ++i) {
+    const std::string name = "annotator " + std::to_string(i);
+    known["token-" + std::to_string(i)] = {.annotator = store.add_annotator({.name = name}), .name = name};
+  }
+  return known;
+}
+
 int serve(std::map<std::string, std::string> arguments) {
   const auto store = feedback::open_store(arguments.at("--store"), feedback::Access::create);
   if (arguments.contains("--tasks"))
     feedback::add_task_rows(*store, arguments.at("--tasks"));
   else if (store->prompts().empty())
     fill(*store, std::stoi(arguments.emplace("--pairs", "20").first->second));
-  if (!arguments.contains("--tasks")) store->add_rankings(2, 0);
+  if (!arguments.contains("--tasks"))
+    store->add_rankings(2, std::stoi(arguments.emplace("--copies", "0").first->second));
   if (arguments.contains("--guidelines")) store->add_guidelines(read_file(arguments.at("--guidelines")));
   LabelHooks hooks;
   hooks.reward = [&](int64_t id) { return static_cast<double>(store->completion(id).passage.text.size()); };
@@ -71,6 +82,7 @@ int serve(std::map<std::string, std::string> arguments) {
   };
   LabelOptions options{.port = std::stoi(arguments.at("--port"))};
   options.annotator = arguments.emplace("--annotator", "reader").first->second;
+  options.tokens = readers(*store, std::stoi(arguments.emplace("--annotators", "0").first->second));
   LabelServer server(*store, options, hooks);
   std::cout << server.url() << std::endl;
   server.listen();

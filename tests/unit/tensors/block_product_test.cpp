@@ -43,6 +43,28 @@ void compare(at::ScalarType type, double tolerance) {
   }
 }
 
+// What decoding does with the values of a block of keys; the plain product must not differ in the last bit.
+template <class T>
+void add_after_summing(at::ScalarType type) {
+  const Tensor a = normal_tensor({7, 64}, 3).to(type), b = pack<T>(normal_tensor({64, 96}, 4).to(type), false);
+  for (const auto product : {static_cast<void (*)(const ProductShape&, const T*, const T*, float*, bool)>(
+                                 &block_product_plain),
+                             static_cast<void (*)(const ProductShape&, const T*, const T*, float*, bool)>(
+                                 &block_product)}) {
+    const ProductShape shape{7, 96, 64, 64, 96, 96};
+    Tensor alone = at::empty({7, 96}, at::kFloat), added = normal_tensor({7, 96}, 5, at::kFloat);
+    const Tensor before = added.clone();
+    product(shape, a.const_data_ptr<T>(), b.const_data_ptr<T>(), alone.data_ptr<float>(), false);
+    product(shape, a.const_data_ptr<T>(), b.const_data_ptr<T>(), added.data_ptr<float>(), true);
+    EXPECT_TRUE(added.equal(alone + before));
+  }
+}
+
+TEST(BlockProduct, AddsWhatWasSummedFromZero) {
+  add_after_summing<float>(at::kFloat);
+  add_after_summing<c10::BFloat16>(at::kBFloat16);
+}
+
 TEST(BlockProduct, Float32EqualsMatmul) {
   compare<float>(at::kFloat, 1e-5 * 8);
 }
