@@ -14,9 +14,11 @@ nothing.
 NARROW = 128  # below this width `--precision auto` is float32 (kNarrow in src/keel/tensors/precision.cpp)
 
 
-def format_used(precision, shape):
-    """The number format of Keel's products, where the processor multiplies bfloat16."""
-    return precision if precision != "auto" else ("bfloat16" if shape["hidden_size"] >= NARROW else "float32")
+def format_used(precision, shape, bfloat16_is_faster):
+    """The number format of Keel's products; `bfloat16_is_faster`: on this machine for this work (machine.py)."""
+    if precision != "auto":
+        return precision
+    return "bfloat16" if shape["hidden_size"] >= NARROW and bfloat16_is_faster else "float32"
 
 
 def matrix_elements(shape):

@@ -92,6 +92,13 @@ def description():
     return f"{cpu}, {os.cpu_count()} cores, {platform.platform()}"
 
 
+def bfloat16_is_faster(kind, info=None):
+    """What `--precision auto` goes by (src/keel/tensors/precision.cpp): the kind of the processor."""
+    info = info or Path("/proc/cpuinfo").read_text()
+    dots = "avx512_bf16" in info
+    return dots and (kind == "generate" or "AuthenticAMD" in info or "amx_tile" in info)
+
+
 def versions():
     installed = {
         package: metadata.version(package)

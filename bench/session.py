@@ -107,7 +107,7 @@ class Session:
             "unit": task.unit,
             "targets": task.targets,
             "memory": task.memory,
-            "format": flops.format_used(task.precision, shape),
+            "format": flops.format_used(task.precision, shape, machine.bfloat16_is_faster(task.kind)),
             "flops": job.step_flops / job.units,
             "keel": [one["keel"] for one in rounds],
             "peers": {peer: [one["peers"][peer] for one in rounds] for peer in self.peers(task)},

@@ -85,8 +85,13 @@ def test_ppo_and_generation_are_sums_of_passes():
 def test_the_format_that_auto_takes_is_the_programs():
     source = (ROOT / "src/keel/tensors/precision.cpp").read_text()
     assert int(re.search(r"kNarrow = (\d+);", source).group(1)) == flops.NARROW
-    assert flops.format_used("auto", SMALL) == "float32"
-    assert flops.format_used("auto", models.SHAPES["tiny"]) == "bfloat16"
+    tiny = models.SHAPES["tiny"]
+    assert flops.format_used("auto", SMALL, True) == flops.format_used("auto", tiny, False) == "float32"
+    assert flops.format_used("auto", tiny, True) == "bfloat16"
+    amd, intel = "vendor_id: AuthenticAMD flags: avx512_bf16", "vendor_id: GenuineIntel flags: avx512_bf16"
+    for info, kind, faster in [(amd, "sft", True), (intel, "sft", False), (intel, "generate", True),
+                               (intel + " amx_tile", "sft", True), ("vendor_id: AuthenticAMD", "generate", False)]:
+        assert machine.bfloat16_is_faster(kind, info) == faster
 
 
 def test_disturbed_rounds_are_tried_again_in_turn_and_at_most_so_often():

@@ -70,6 +70,9 @@ struct RewardAccuracyOptions : Options {
     evaluation.scorer.visit(v, "model", "The folder of the reward model, or of each member of an ensemble.");
     v(&evaluation.data, "data", "Held-out rankings or preferences.", required_input());
     v(&evaluation.group_by, "group_by", "A field of the rows whose groups get an accuracy each.");
+    v(&evaluation.pairs, "pairs",
+      "A file that gets a line for each pair: its row's line, the rewards, the difference in tokens.",
+      {.writes = true});
     v(&evaluation.seed, "seed", "Of the bootstrap.", at_least(0));
     evaluation.compute.visit(v);
     v(&output, "output", "A JSON file; default: standard output.", {.writes = true});

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "keel/base/error.h"
+#include "keel/base/files.h"
 #include "keel/base/log.h"
 #include "keel/data/batches.h"
 #include "keel/statistics/correlation.h"
@@ -180,7 +181,8 @@ std::vector<JudgedPair> pairs_of(const Reading& reading, const RewardEvaluationO
       const auto b = static_cast<size_t>(pairs.better[p]), w = static_cast<size_t>(pairs.worse[p]);
       const Score &better = reading.scores[first + b], &worse = reading.scores[first + w];
       const auto& scores = example.judgement.scores;
-      JudgedPair pair{.prompt = example.document, .better = better.reward, .worse = worse.reward};
+      JudgedPair pair{
+          .line = example.line, .prompt = example.document, .better = better.reward, .worse = worse.reward};
       pair.longer =
           static_cast<double>(std::ssize(example.completions[b]) - std::ssize(example.completions[w]));
       pair.margin =
@@ -227,6 +229,17 @@ std::optional<LengthBias> length_of(const Reading& reading, const std::vector<Ju
   return length_bias(pairs, lengths, rewards, prompts, seed);
 }
 
+// A line for each pair: the row's line, the rewards, and how many tokens longer the better completion is.
+void write_pairs(const std::vector<JudgedPair>& pairs, const std::string& path) {
+  AtomicFile file(path);
+  for (const JudgedPair& pair : pairs) {
+    const Json line = {
+        {"line", pair.line}, {"better", pair.better}, {"worse", pair.worse}, {"longer", pair.longer}};
+    file.write(json_text(line) + "\n");
+  }
+  file.commit();
+}
+
 }  // namespace
 
 std::vector<AccuracyTable> accuracy_tables(const std::vector<JudgedPair>& pairs) {
@@ -271,6 +284,7 @@ std::optional<LengthBias> length_bias(const std::vector<JudgedPair>& pairs, std:
 RewardModelPart evaluate_reward_model(const RewardEvaluationOptions& o) {
   const Reading reading = combined(o);
   const std::vector<JudgedPair> pairs = pairs_of(reading, o);
+  if (!o.pairs.empty()) write_pairs(pairs, o.pairs);
   RewardModelPart part;
   part.accuracies.push_back(
       accuracy_where("reward model on held-out rankings", pairs, [](const JudgedPair&) { return true; }));

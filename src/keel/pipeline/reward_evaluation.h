@@ -9,6 +9,7 @@ namespace keel {
 
 /// One strictly ordered pair as a reward model sees it.
 struct JudgedPair {
+  int64_t line = 0;                  // of its row in the file
   int64_t prompt = 0;                // its ranking: the unit that is resampled
   double better = 0, worse = 0;      // rewards
   double longer = 0;                 // tokens of the better completion less those of the worse one
@@ -33,6 +34,7 @@ struct RewardEvaluationOptions {
   ScorerOptions scorer = {};
   std::string data = {};
   std::string group_by = {};  // a field of the rows; empty: none
+  std::string pairs = {};     // a file that gets a line for each pair; empty: none
   int64_t seed = 1;           // of the bootstrap
   Compute compute = {};
 };

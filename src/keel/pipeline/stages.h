@@ -40,6 +40,7 @@ std::string stage_markdown(const Stage& stage);
 // The rows that each file of this folder adds to the table.
 std::vector<Stage> training_stages();
 std::vector<Stage> text_stages();
+std::vector<Stage> row_stages();
 std::vector<Stage> feedback_stages();
 std::vector<Stage> store_stages();
 std::vector<Stage> evaluation_stages();

@@ -136,7 +136,9 @@ void write_rows(const std::string& output, const std::vector<Json>& rows) {
 
 void run_sample(SampleOptions& o) {
   if (!o.output.empty()) check_writable_file(o.output);
-  const Model model = open_language_model(o.model, o.compute);
+  Model model = open_language_model(o.model, o.compute);
+  model.precision =
+      choose_precision(o.compute.precision, model.config().hidden, model.decoder.device(), Work::generation);
   const auto tokenizer = load_tokenizer(o.model);
   const Prompts prompts = open_prompts(o, model, tokenizer ? &*tokenizer : nullptr);
   const int64_t wanted = static_cast<int64_t>(prompts.ids.size()) * o.samples_per_prompt;

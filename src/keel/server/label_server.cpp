@@ -21,6 +21,7 @@ namespace keel {
 namespace {
 
 constexpr size_t kLargestBody = 1 << 16;
+constexpr int kWaiting = 1024;  // connections that nobody has taken up yet
 constexpr std::array<const char*, 3> kThisMachine = {"127.0.0.1", "localhost", "::1"};
 
 struct Refusal {
@@ -154,8 +155,9 @@ class LabelServer::Server {
     http_.set_keep_alive_max_count(1);
     http_.set_payload_max_length(kLargestBody);
     // The library's own choice, SO_REUSEPORT, would let two servers share a port in silence.
-    http_.set_socket_options([](int socket) {
+    http_.set_socket_options([this](int socket) {
       const int yes = 1;
+      socket_ = socket;
       setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     });
     set_routes();
@@ -179,6 +181,8 @@ class LabelServer::Server {
     if (port_ < 0)
       throw Error(options_.host + ":" + std::to_string(options_.port),
                   "cannot listen: " + system_message(errno) + "; choose another --port");
+    ::listen(socket_,
+             kWaiting);  // the library lets five wait; who comes sixth would try again after a second
   }
 
   void set_routes() {
@@ -237,7 +241,7 @@ class LabelServer::Server {
   const Reader reader_;
   httplib::Server http_;
   LabelDesk desk_;
-  int port_ = -1;
+  int port_ = -1, socket_ = -1;
   std::atomic<bool> stopping_ = false;
 };
 

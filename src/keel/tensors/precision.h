@@ -8,9 +8,15 @@ namespace keel {
 
 enum class Precision { float32, bfloat16 };
 
-/// "auto" is bfloat16 where the device multiplies it faster (AVX512-BF16, AMX, tensor cores) and the model
-/// is wide enough to repay the conversions; else float32. Errors: UsageError for any other name.
-Precision choose_precision(const std::string& name, int64_t hidden, at::Device device);
+/// What a model is opened for. A step of generation reads all weights for a few rows, so that bytes matter
+/// more than the rate of products.
+enum class Work { training, generation };
+
+/// "auto" is bfloat16 where the device is faster with it (training: AVX512-BF16 of AMD's processors, AMX,
+/// tensor cores; generation: any AVX512-BF16) and the model is wide enough to repay the conversions; else
+/// float32. Errors: UsageError for any other name.
+Precision choose_precision(const std::string& name, int64_t hidden, at::Device device,
+                           Work work = Work::training);
 
 /// x Wᵀ + b. x: (N, in), weight: (out, in), bias: (out) or undefined. The product runs in `precision`
 /// (float64 stays float64); the result has x's dtype. Differentiable.
