@@ -64,6 +64,7 @@ Judgement judgement_of(const Row& row, const std::string& where) {
   else
     judgement.values = values_of(row, where);
   judgement.annotator = name_of(field_of(row, "annotator", where));
+  judgement.group = name_of(field_of(row, "group", where));
   return judgement;
 }
 

@@ -4,6 +4,7 @@
 //   scores      a number for each completion of a preference or ranking, of which margins are made
 //   score       a number for one completion or text: an Elo or Bradley–Terry value, or a rating
 //   annotator   the name of who judged
+//   group       the name of a group that who judged belongs to
 //
 // In CSV a list is written as JSON.
 #pragma once
@@ -23,7 +24,7 @@ struct Judgement {
   double weight = 1;                          // of the row's element in a loss
   std::vector<double> scores = {};            // of each completion; empty: none
   std::map<std::string, double> values = {};  // by dimension: `ratings`, and `score`
-  std::string annotator = {};
+  std::string annotator = {}, group = {};
 };
 
 /// A list of scores with a null in it says nothing. Errors: [where] a field of another type, a number that is

@@ -162,13 +162,13 @@ bool is_address(const std::string& value) {
 
 Recipe read_recipe(const RecipeRequest& request) {
   const YAML::Node root = load_yaml(request.file);
-  if (!root.IsMap() || !root["stages"] || !root["stages"].IsMap())
+  if (!root.IsMap() || !(root["stages"] || root["rounds"]) || (root["stages"] && !root["stages"].IsMap()))
     throw UsageError(request.file, "expected output, seed and a mapping of stages");
   RecipeHead head;
   apply_yaml(head, root, request.file, {"stages", "rounds", "end"});
   Recipe recipe{request.output.empty() ? head.output : request.output, {}};
   RecipeReader reader(request, request.seed >= 0 ? request.seed : head.seed, recipe);
-  reader.read_stages(root["stages"], "", {});
+  if (root["stages"]) reader.read_stages(root["stages"], "", {});
   const YamlVariables variables = root["rounds"] ? reader.read_rounds(root["rounds"]) : YamlVariables();
   if (root["end"]) reader.read_stages(root["end"], "", variables);
   check_names(request, recipe);

@@ -1,5 +1,6 @@
 #include "keel/statistics/intervals.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -72,6 +73,18 @@ Interval wilson(int64_t successes, int64_t trials, double z) {
   const double half = z / (1 + z * z / n) * std::sqrt(p * (1 - p) / n + z * z / (4 * n * n));
   // At 0 and n the bound is exact; rounding must not put it outside [0, 1].
   return {successes == 0 ? 0 : centre - half, successes == trials ? 1 : centre + half};
+}
+
+Interval paired_difference(int64_t gained, int64_t lost, int64_t trials, double z) {
+  if (gained < 0 || lost < 0 || gained + lost > trials)
+    throw Error("paired_difference", "expected at most " + std::to_string(trials) + " that changed, got " +
+                                         std::to_string(gained) + " and " + std::to_string(lost));
+  if (trials == 0) return {-1, 1};
+  const double n = static_cast<double>(trials) + 2;
+  const double b = static_cast<double>(gained) + 0.5, c = static_cast<double>(lost) + 0.5;
+  const double centre = (b - c) / n;
+  const double half = z * std::sqrt(b + c - (b - c) * (b - c) / n) / n;
+  return {std::max(-1.0, centre - half), std::min(1.0, centre + half)};
 }
 
 Estimate mean_estimate(std::span<const double> values, double z) {

@@ -18,6 +18,12 @@ struct Interval {
 /// Errors: [wilson] when successes lie outside [0, trials].
 Interval wilson(int64_t successes, int64_t trials, double z = 1.959964);
 
+/// The difference of two shares of the same trials: `gained` came out right the second way alone, `lost` the
+/// first way alone. Wald's interval with half a trial more in each of the four cells (Agresti & Min 2005,
+/// "Simple improved confidence intervals for comparing matched proportions", section 3). No trials: [-1, 1].
+/// Errors: [paired_difference] more that changed than there are trials.
+Interval paired_difference(int64_t gained, int64_t lost, int64_t trials, double z = 1.959964);
+
 /// An estimate, its standard error and interval, and the number of independent units behind it.
 struct Estimate {
   double value = 0;

@@ -11,6 +11,7 @@
 #include "keel/base/log.h"
 #include "keel/base/random.h"
 #include "keel/models/model_folder.h"
+#include "keel/scoring/live_reward.h"
 #include "keel/statistics/intervals.h"
 #include "keel/statistics/moments.h"
 #include "keel/trainers/inputs.h"
@@ -25,7 +26,7 @@ namespace {
 struct Cast {
   Model policy, reference;
   Model value;  // on a shared trunk its decoder's tensors are the policy's
-  RewardEnsemble judge;
+  std::unique_ptr<Scorer> judge;
   std::optional<Tokenizer> tokenizer;
   bool shared_trunk;
 
@@ -58,32 +59,45 @@ void reduce_to_reward(Head& head) {
 
 // The (first) reward model's weights start the value function where they fit (Ouyang et al. 2022, appendix
 // C.4).
-Model make_value(const PpoOptions& o, const Model& policy, const RewardModel& judge) {
+Model make_value(const PpoOptions& o, const Model& policy, const RewardModel* judge) {
   const auto seed = static_cast<uint64_t>(o.seed);
-  const bool fits = judge.shares_tokenizer() && !o.shared_trunk;
-  if (o.value_init == "reward" && !judge.shares_tokenizer())
+  const bool fits = judge != nullptr && judge->shares_tokenizer() && !o.shared_trunk;
+  if (o.value_init == "reward" && !judge->shares_tokenizer())
     throw UsageError(
         "--value-init",
         "expected the policy's tokenizer in the reward model, got another one: use --value-init policy");
   if (o.shared_trunk) return shared_value(policy, seed);
   if (o.value_init == "policy" || !fits) return with_scalar_head(policy, seed);
-  Model value = clone_model(judge.model());
+  Model value = clone_model(judge->model());
   reduce_to_reward(value.head);
   if (!value.head.pad_id) value.head.pad_id = choose_pad_id(value);
-  value.head.shift = judge.model().head.shift * o.reward_scale;
+  value.head.shift = judge->model().head.shift * o.reward_scale;
   at::NoGradGuard no_grad;
   value.head.weight.mul_(o.reward_scale);
   return value;
+}
+
+// Nothing where people judge.
+std::unique_ptr<RewardEnsemble> open_reward_models(const PpoOptions& o) {
+  if (o.scorer.models.empty()) return nullptr;
+  std::vector<RewardModel> judges;
+  for (Model& model : o.scorer.open(o.compute)) judges.emplace_back(std::move(model), o.model);
+  return std::make_unique<RewardEnsemble>(std::move(judges), o.scorer.rule());
+}
+
+std::unique_ptr<LiveReward> open_live_reward(const PpoOptions& o) {
+  return std::make_unique<LiveReward>(LiveRewardOptions{
+      .store = o.live_reward, .model = o.output, .judges = o.live_judges, .seconds = o.live_seconds});
 }
 
 Cast make_cast(const PpoOptions& o) {
   Model policy = open_language_model(o.model, o.compute);
   const std::string& unmoved = o.reference_model.empty() ? o.model : o.reference_model;
   Model reference = open_reference(unmoved, policy, o.compute);
-  std::vector<RewardModel> judges;
-  for (Model& model : o.scorer.open(o.compute)) judges.emplace_back(std::move(model), o.model);
-  RewardEnsemble judge(std::move(judges), o.scorer.rule());
-  Model value = make_value(o, policy, judge.first());
+  std::unique_ptr<RewardEnsemble> models = open_reward_models(o);
+  Model value = make_value(o, policy, models ? &models->first() : nullptr);
+  std::unique_ptr<Scorer> judge = std::move(models);
+  if (!judge) judge = open_live_reward(o);
   set_trainable(policy, true);
   set_trainable(value, true);
   policy.recompute = value.recompute = o.recompute;
@@ -160,8 +174,8 @@ Rollouts roll_out(const PpoOptions& o, Cast& cast, const std::vector<const Examp
   Rollouts rollouts;
   rollouts.samples = scored_samples(requests, completions, cast.tokenizer ? &*cast.tokenizer : nullptr);
   std::vector<Score> scores(rollouts.samples.size());
-  times.measure("score", [&] { cast.judge.score(rollouts.samples, scores); });
-  if (cast.judge.size() > 1) rollouts.disagreement = disagreement(scores);
+  times.measure("score", [&] { cast.judge->score(rollouts.samples, scores); });
+  if (o.scorer.folders().size() > 1) rollouts.disagreement = disagreement(scores);
   size_t index = 0;
   for (size_t i = 0; i < requests.size(); ++i)
     for (const Completion& completion : completions[i]) {
@@ -307,7 +321,16 @@ PpoOptions::PpoOptions() {
 
 void PpoOptions::visit(OptionVisitor& v) {
   TrainingOptions::visit(v);
-  scorer.visit(v, "reward_model", "The folder of the reward model, or of each member of an ensemble.");
+  scorer.visit(v, "reward_model", "The folder of the reward model, or of each member of an ensemble.", false);
+  v(&live_reward, "live_reward",
+    "Instead of a reward model, people: a feedback store that gets each response as a yes/no task, for keel "
+    "label to show. Yes is +1, no -1, a skip 0.",
+    {.writes = true});
+  v(&live_judges, "live_judges", "Whose answers count with --live-reward.",
+    one_of({"human", "simulated", "ai", "all"}));
+  v(&live_seconds, "live_seconds",
+    "Seconds that a step waits for --live-reward; what is not answered by then gets 0. 0: until all is.",
+    at_least(0));
   v(&reference_model, "reference_model", "The frozen reference; default: the model itself.", input());
   v(&response_length, "response_length", "Longest response in tokens.", at_least(1));
   v(&samples_per_prompt, "samples_per_prompt", "Responses to each prompt; they share its computation.",
@@ -360,6 +383,10 @@ void PpoOptions::check() const {
     throw UsageError("--top-k, --top-p",
                      "expected untruncated sampling for ppo, since ratios and KL are of the whole "
                      "distribution: add --allow-biased-sampling to go on");
+  if (scorer.models.empty() == live_reward.empty())
+    throw UsageError("--reward-model", "expected either --reward-model or --live-reward");
+  if (value_init == "reward" && scorer.models.empty())
+    throw UsageError("--value-init", "expected auto or policy without a reward model");
   if (exact)
     compute.check_on_processor("--exact", "only its kernels sum in one order in training and generation");
   if (shared_trunk && value_init == "reward")

@@ -8,6 +8,8 @@ namespace keel {
 
 struct PpoOptions : TrainingOptions {
   ScorerOptions scorer;
+  std::string live_reward, live_judges = "human";
+  double live_seconds = 0;
   std::string reference_model, value_init = "auto";
   bool shared_trunk = false;
   int64_t response_length = 64, samples_per_prompt = 1, ppo_epochs = 4, mini_batches = 1;

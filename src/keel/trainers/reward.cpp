@@ -74,6 +74,16 @@ void add_correlations(Json& row, const RewardMeasure& measured, const std::vecto
   }
 }
 
+// How much righter the personal labels are than everyone's alone, on the same pairs.
+void add_personal_gain(Json& row, const RewardMeasure& m) {
+  const Interval gain = paired_difference(m.gained, m.lost, m.judged);
+  const auto judged = static_cast<double>(std::max<int64_t>(1, m.judged));
+  row["validation_accuracy_everyone"] = static_cast<double>(m.right - m.gained + m.lost) / judged;
+  row["validation_personal_gain"] = static_cast<double>(m.gained - m.lost) / judged;
+  row["validation_personal_gain_low"] = gain.low;
+  row["validation_personal_gain_high"] = gain.high;
+}
+
 Evaluation evaluation_of(const RewardMeasure& measured, const RewardSettings& settings) {
   Json row = {{"validation_loss", measured.loss}};
   if (settings.judged == Judged::values)
@@ -81,6 +91,7 @@ Evaluation evaluation_of(const RewardMeasure& measured, const RewardSettings& se
   else
     row.update(validation_accuracy(measured.right, measured.judged));
   if (settings.weighted) row["validation_weighted_accuracy"] = weighted_accuracy(measured);
+  if (!settings.people.empty()) add_personal_gain(row, measured);
   return {measured.loss, row};
 }
 
@@ -168,10 +179,40 @@ Model open_start(const RewardOptions& options) {
   return model;
 }
 
+Person person_named(const std::string& name) {
+  return name == "annotator" ? Person::annotator : name == "group" ? Person::group : Person::nobody;
+}
+
+// Those who judged the rows, in order. Errors: UsageError when no row says it.
+std::vector<std::string> people_of(const ExampleSet& set, Person person, const RewardOptions& options) {
+  std::set<std::string> names;
+  for (const Example& example : set.examples) names.insert(person_of(example, person));
+  names.erase("");
+  if (names.empty())
+    throw UsageError("--personal",
+                     "expected rows with a field " + options.personal + ", got none in " + options.data);
+  return {names.begin(), names.end()};
+}
+
+// A label for everyone and one for each person, which begins as nothing.
+void fit_personal_head(RewardTask& task, const RewardOptions& options) {
+  Model& model = task.model;
+  std::vector<std::string> labels = {kEveryone};
+  labels.insert(labels.end(), task.settings.people.begin(), task.settings.people.end());
+  if (model.head.kind != HeadKind::scalar || model.head.labels != labels) {
+    model = with_scalar_head(model, static_cast<uint64_t>(options.seed), labels);
+    model.head.weight.narrow(0, 1, std::ssize(task.settings.people)).zero_();
+  }
+  model.head.mix.assign(labels.size(), 0);
+  model.head.mix.front() = 1;
+}
+
 // The head that the rows ask for: the model's own, or a new one.
 void fit_head(RewardTask& task, const RewardOptions& options) {
   Model& model = task.model;
-  const std::vector<std::string>& dimensions = task.settings.dimensions;
+  if (!task.settings.people.empty()) fit_personal_head(task, options);
+  const std::vector<std::string>& dimensions =
+      task.settings.people.empty() ? task.settings.dimensions : model.head.labels;
   const bool several = dimensions.size() > 1, one = dimensions.size() == 1;
   const bool own = model.head.kind == HeadKind::scalar &&
                    (several ? model.head.labels == dimensions : !one || model.head.weight.size(0) == 1);
@@ -196,6 +237,7 @@ void check_fits(const RewardOptions& options, Judged judged) {
   only(options.every_token > 0 && judged != Judged::labels, "--every-token", "rows with labels");
   only(options.ties != "drop" && judged != Judged::comparisons, "--ties", "rankings");
   only(options.margin_scale != 0 && judged != Judged::comparisons, "--margin-scale", "rankings");
+  only(options.personal != "none" && judged == Judged::values, "--personal", "rankings or labels");
 }
 
 bool is_weighted(const ExampleSet& set) {
@@ -212,6 +254,9 @@ void settle(RewardTask& task, const ExampleSet& data, const RewardOptions& optio
   settings.every_token = options.every_token;
   settings.weighted = settings.judged != Judged::values && is_weighted(data);
   if (settings.judged == Judged::values) settings.dimensions = dimensions_of(data);
+  settings.person = person_named(options.personal);
+  settings.personal_penalty = options.personal == "none" ? 0 : options.personal_penalty;
+  if (settings.person != Person::nobody) settings.people = people_of(data, settings.person, options);
   check_rows(data, settings, options.data);
   fit_head(task, options);
   settings.limits = options.micro_batch_limits(task.model);
@@ -275,6 +320,15 @@ void RewardOptions::visit(OptionVisitor& v) {
     "Numbers to learn (`score`, `ratings`), less their mean and over their deviation: of all rows (all), or "
     "of each `annotator`.",
     one_of({"none", "all", "annotator"}));
+  v(&personal, "personal",
+    "Preferences of their own: the reward of a judgement is that of everyone and what its `annotator` (or "
+    "`group`) adds, a label of the head each. Validation tells the gain over everyone's alone; "
+    "--head-weights everyone=1 NAME=1 of ppo, score and eval reads the reward as NAME does.",
+    one_of({"none", "annotator", "group"}));
+  v(&personal_penalty, "personal_penalty",
+    "Of what a person adds: this times its squared length is part of the loss, so that few judgements tell "
+    "nobody apart.",
+    at_least(0));
   v(&head_weights, "head_weights",
     "Of ratings: what each dimension weighs in the reward, as name=number; default: all the same.");
   v(&from_scratch, "from_scratch", "New weights for the architecture of --model, whose own are not read.");
@@ -299,6 +353,8 @@ void RewardOptions::visit(OptionVisitor& v) {
 
 void RewardOptions::check() const {
   SupervisedOptions::check();
+  if (personal != "none" && every_token > 0)
+    throw UsageError("--every-token", "expected none with --personal");
   if (select == "reward") throw UsageError("--select", "expected last or loss for a reward model");
   if ((normalization == "none") != center_on.empty())
     throw UsageError("--center-on", "expected --center-on and --normalization mean or unit together");

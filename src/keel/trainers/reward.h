@@ -6,8 +6,9 @@
 namespace keel {
 
 struct RewardOptions : SupervisedOptions {
-  std::string center_on, normalization = "none", read_at = "last", ties = "drop", standardise = "all";
-  double every_token = 0, margin_scale = 0;
+  std::string center_on, normalization = "none", read_at = "last", ties = "drop", standardise = "all",
+                         personal = "none";
+  double every_token = 0, margin_scale = 0, personal_penalty = 0.01;
   std::vector<std::string> head_weights;
   bool from_scratch = false;
   int64_t members = 1;

@@ -34,6 +34,40 @@ Tensor row_weights(const Piece& piece, const Tensor& like, double whole) {
   return at::tensor(weights, at::kDouble).to(like.device(), like.scalar_type());
 }
 
+// The rewards of a piece's completions: (R).
+struct Rewards {
+  Tensor told;      // to those who judged them
+  Tensor everyone;  // to everyone else; undefined: the same
+};
+
+// The head's label of whose judgement each completion is: (R) int64; 0 for people that it does not know.
+Tensor own_labels(const Piece& piece, const RewardSettings& settings) {
+  std::vector<int64_t> labels;
+  for (size_t i = 0; i < piece.examples.size(); ++i) {
+    const std::string& name = person_of(*piece.examples[i], settings.person);
+    const auto known = std::ranges::lower_bound(settings.people, name);
+    const bool found = known != settings.people.end() && *known == name;
+    labels.insert(labels.end(), static_cast<size_t>(piece.input.first[i + 1] - piece.input.first[i]),
+                  found ? known - settings.people.begin() + 1 : 0);
+  }
+  return at::tensor(labels, at::kLong);
+}
+
+Rewards rewards_of(const Piece& piece, const RewardSettings& settings) {
+  if (settings.people.empty()) return {scalar_values(piece.role, piece.hidden, piece.input.last_rows), {}};
+  const Tensor labels = label_values(piece.role, piece.hidden, piece.input.last_rows);
+  const Tensor everyone = labels.select(1, 0), own = own_labels(piece, settings).to(labels.device());
+  const Tensor personal = labels.gather(1, own.unsqueeze(1)).squeeze(1);
+  return {everyone + personal * own.gt(0), everyone.detach()};
+}
+
+// How often a person's own label turned an order right, and wrong. advantage, of_everyone: (P).
+void count_turned(RewardMeasure& measured, const Tensor& advantage, const Tensor& of_everyone) {
+  const Tensor with = advantage.gt(0), without = of_everyone.gt(0);
+  measured.gained += with.logical_and(without.logical_not()).sum().item().toLong();
+  measured.lost += without.logical_and(with.logical_not()).sum().item().toLong();
+}
+
 // advantage (P): better - worse, or the logit with the label's sign; weight (P): in the loss.
 void count_right(RewardMeasure& measured, const Tensor& advantage, const Tensor& weight) {
   const Tensor right = advantage.gt(0);
@@ -44,20 +78,27 @@ void count_right(RewardMeasure& measured, const Tensor& advantage, const Tensor&
   measured.judged_weight += weight.sum().item().toDouble();
 }
 
-Objective comparison_objective(const Piece& piece, const PairRules& rules) {
-  const Tensor rewards = scalar_values(piece.role, piece.hidden, piece.input.last_rows);
-  const ComparisonBatch pairs = comparison_batch(piece.examples, piece.input, piece.whole, rules);
-  const auto beside = [&](const Tensor& t) { return t.to(rewards.device(), rewards.scalar_type()); };
-  const Tensor better = rewards.index_select(0, pairs.better.to(rewards.device())),
-               worse = rewards.index_select(0, pairs.worse.to(rewards.device())),
-               weight = beside(pairs.weight);
-  const Tensor margin = pairs.margin.defined() ? beside(pairs.margin) : Tensor();
-  const auto note = [advantage = (better - worse).detach(), weight,
-                     strict = pairs.strict](RewardMeasure& measured) {
-    const Tensor counted = strict.to(weight.device());
-    count_right(measured, advantage.masked_select(counted), weight.masked_select(counted));
+Objective comparison_objective(const Piece& piece, const RewardSettings& settings) {
+  const Rewards rewards = rewards_of(piece, settings);
+  const ComparisonBatch pairs = comparison_batch(piece.examples, piece.input, piece.whole, settings.pairs);
+  const auto beside = [&](const Tensor& t) {
+    return t.to(rewards.told.device(), rewards.told.scalar_type());
   };
-  return {preference_loss(better, worse, margin, weight), note};
+  const auto at = [&](const Tensor& values, const Tensor& rows) {
+    return values.index_select(0, rows.to(values.device()));
+  };
+  const auto lead = [&](const Tensor& values) { return at(values, pairs.better) - at(values, pairs.worse); };
+  const Tensor weight = beside(pairs.weight),
+               margin = pairs.margin.defined() ? beside(pairs.margin) : Tensor(),
+               of_everyone = rewards.everyone.defined() ? lead(rewards.everyone) : Tensor();
+  const auto note = [advantage = lead(rewards.told).detach(), of_everyone, weight,
+                     strict = pairs.strict](RewardMeasure& measured) {
+    const Tensor counted = strict.to(weight.device()), strictly = advantage.masked_select(counted);
+    count_right(measured, strictly, weight.masked_select(counted));
+    if (of_everyone.defined()) count_turned(measured, strictly, of_everyone.masked_select(counted));
+  };
+  return {preference_loss(at(rewards.told, pairs.better), at(rewards.told, pairs.worse), margin, weight),
+          note};
 }
 
 // The label asked of every token, the later the more (Cobbe et al. 2021, section 4.2: verifiers that judge
@@ -71,16 +112,20 @@ Tensor every_token_loss(const Piece& piece, const Tensor& label) {
                     weight);
 }
 
-Objective label_objective(const Piece& piece, double every_token) {
-  const Tensor logits = scalar_values(piece.role, piece.hidden, piece.input.last_rows);
+Objective label_objective(const Piece& piece, const RewardSettings& settings) {
+  const Rewards rewards = rewards_of(piece, settings);
+  const Tensor& logits = rewards.told;
   std::vector<float> labels;
   for (const Example* example : piece.examples) labels.push_back(*example->label ? 1.0F : 0.0F);
   const Tensor label = at::tensor(labels).to(logits.device(), logits.scalar_type()),
                weight = row_weights(piece, logits, piece.whole);
   const Tensor at_last = label_loss(logits, label, weight);
-  const auto note = [advantage = (logits * (2 * label - 1)).detach(), weight](RewardMeasure& measured) {
+  const auto note = [advantage = (logits * (2 * label - 1)).detach(), weight, sign = 2 * label - 1,
+                     everyone = rewards.everyone](RewardMeasure& measured) {
     count_right(measured, advantage, weight);
+    if (everyone.defined()) count_turned(measured, advantage, everyone * sign);
   };
+  const double every_token = settings.every_token;
   if (every_token == 0) return {at_last, note};
   return {(1 - every_token) * at_last + every_token * every_token_loss(piece, label), note};
 }
@@ -135,8 +180,8 @@ Objective value_objective(const Piece& piece, const std::vector<std::string>& di
 }
 
 Objective objective_of(const Piece& piece, const RewardSettings& settings) {
-  if (settings.judged == Judged::comparisons) return comparison_objective(piece, settings.pairs);
-  if (settings.judged == Judged::labels) return label_objective(piece, settings.every_token);
+  if (settings.judged == Judged::comparisons) return comparison_objective(piece, settings);
+  if (settings.judged == Judged::labels) return label_objective(piece, settings);
   return value_objective(piece, settings.dimensions);
 }
 
@@ -146,6 +191,12 @@ Tensor rows_read(const JudgedBatch& input, bool every_token) {
 }
 
 }  // namespace
+
+const std::string& person_of(const Example& example, Person person) {
+  static const std::string nobody;
+  if (person == Person::nobody) return nobody;
+  return person == Person::annotator ? example.judgement.annotator : example.judgement.group;
+}
 
 double element_weight(std::span<const Example* const> batch, const RewardSettings& settings) {
   if (settings.judged == Judged::comparisons) return pair_weight(batch, settings.pairs.ties);
@@ -163,6 +214,8 @@ void RewardMeasure::add(const RewardMeasure& other) {
   margin += other.margin;
   right += other.right;
   judged += other.judged;
+  gained += other.gained;
+  lost += other.lost;
   right_weight += other.right_weight;
   judged_weight += other.judged_weight;
   tokens += other.tokens;
@@ -194,6 +247,10 @@ RewardMeasure learn_judgements(const Model& model, std::span<const Example* cons
     measured.loss += objective.loss.item().toDouble();
     objective.note(measured);
     measured.tokens += input.forest.size();
+  }
+  if (settings.personal_penalty > 0 && model.head.weight.requires_grad() && at::GradMode::is_enabled()) {
+    const Tensor own = model.head.weight.narrow(0, 1, std::ssize(settings.people));
+    (settings.personal_penalty * own.square().sum()).backward();
   }
   return measured;
 }

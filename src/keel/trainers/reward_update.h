@@ -16,14 +16,28 @@ enum class Judged {
   values,       // numbers by dimension, one label of the head for each
 };
 
+/// Whose judgement an example is, where heads are personal.
+enum class Person { nobody, annotator, group };
+
+/// The label of a personal head that all judgements share.
+inline constexpr const char* kEveryone = "everyone";
+
 struct RewardSettings {
   Judged judged = Judged::comparisons;
+  // A judgement of one of these people is read as the sum of two labels of the head: the first, everyone's,
+  // and that person's own, from the second on in this order. Of others it is everyone's alone.
+  Person person = Person::nobody;
+  std::vector<std::string> people = {};
+  double personal_penalty = 0;  // of the squared length of each person's own weights
   PairRules pairs = {};
   double every_token = 0;                    // share of a label's loss that is asked of all tokens
   std::vector<std::string> dimensions = {};  // of the values: the head's labels
   bool weighted = false;                     // some row does not count 1: accuracies by weight are told, too
   MicroBatchLimits limits = {};
 };
+
+/// The annotator's or the group's name; empty: nobody is known.
+const std::string& person_of(const Example& example, Person person);
 
 /// The elements of a batch, by weight: prompts with a pair, labelled rows, or numbers.
 double element_weight(std::span<const Example* const> batch, const RewardSettings& settings);
@@ -34,6 +48,7 @@ struct RewardMeasure {
   double margin = 0;                           // of better - worse, or of the logit with its label's sign
   int64_t right = 0, judged = 0;               // strict pairs, or labels
   double right_weight = 0, judged_weight = 0;  // the same by their weight in the loss
+  int64_t gained = 0, lost = 0;                // right with the person's own label alone, or without it alone
   std::vector<std::vector<double>> values, targets;  // by dimension: what was read, and what was wanted
   int64_t tokens = 0;                                // processed
 

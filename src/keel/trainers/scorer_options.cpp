@@ -39,8 +39,8 @@ NamedWeight named_weight(const std::string& text) {
 
 }  // namespace
 
-void ScorerOptions::visit(OptionVisitor& v, const std::string& name, const std::string& help) {
-  v(&models, name, help, required_input());
+void ScorerOptions::visit(OptionVisitor& v, const std::string& name, const std::string& help, bool required) {
+  v(&models, name, help, required ? required_input() : input());
   v(&head_weights, "head_weights",
     "Of a head with several labels: what each weighs in the reward, as name=number; default: what the "
     "model's "

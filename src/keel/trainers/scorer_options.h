@@ -18,8 +18,8 @@ struct ScorerOptions {
   std::string ensemble = "mean";
   double ensemble_lambda = 1;
 
-  /// The models' option has this name and help.
-  void visit(OptionVisitor& visitor, const std::string& name, const std::string& help);
+  /// The models' option has this name and help. `required`: it must be given.
+  void visit(OptionVisitor& visitor, const std::string& name, const std::string& help, bool required = true);
   EnsembleRule rule() const { return ensemble_rule(ensemble, ensemble_lambda); }
   /// The folders of the members. Errors: [folder] an ensemble that is not finished.
   std::vector<std::string> folders() const;

@@ -125,6 +125,37 @@ TEST(Bootstrap, IntervalsCoverTheTruthAboutAsOftenAsTheySay) {
   EXPECT_LE(covered, 394);
 }
 
+// Exact coverage: the probability of every outcome of 25 trials is added up where the interval holds the
+// truth.
+TEST(PairedDifference, CoversTheTrueDifference) {
+  constexpr int64_t kTrials = 25;
+  for (const auto& [gains, losses] : {std::pair{0.3, 0.1}, {0.2, 0.2}, {0.1, 0.05}, {0.5, 0.1}}) {
+    double covered = 0;
+    for (int64_t b = 0; b <= kTrials; ++b)
+      for (int64_t c = 0; b + c <= kTrials; ++c) {
+        const int64_t rest = kTrials - b - c;
+        const double log_ways =
+            std::lgamma(kTrials + 1) - std::lgamma(b + 1) - std::lgamma(c + 1) - std::lgamma(rest + 1);
+        const double probability = std::exp(log_ways + b * std::log(gains) + c * std::log(losses) +
+                                            rest * std::log(1 - gains - losses));
+        const Interval interval = paired_difference(b, c, kTrials);
+        if (interval.low <= gains - losses && gains - losses <= interval.high) covered += probability;
+      }
+    EXPECT_GT(covered, 0.93) << gains << " " << losses;
+    EXPECT_LT(covered, 0.985) << gains << " " << losses;
+  }
+}
+
+TEST(PairedDifference, IsOfTheTrialsThatChanged) {
+  const Interval gain = paired_difference(30, 10, 100);
+  EXPECT_NEAR((gain.low + gain.high) / 2, 20.0 / 102, 1e-12);
+  EXPECT_GT(gain.low, 0);
+  EXPECT_NEAR(paired_difference(10, 30, 100).high, -gain.low, 1e-12);
+  EXPECT_LT(paired_difference(4, 3, 100).low, 0);
+  EXPECT_EQ(paired_difference(0, 0, 0).high, 1);
+  EXPECT_THROW(paired_difference(60, 60, 100), Error);
+}
+
 TEST(Bootstrap, OneUnitHasNoInterval) {
   const std::vector<double> values = {1, 2, 3};
   const std::vector<int64_t> one_prompt = {4, 4, 4};
