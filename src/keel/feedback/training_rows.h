@@ -5,7 +5,6 @@
 // judgement's key and annotator: whoever reads a run's rows finds the judgements in the store again.
 #pragma once
 
-#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -24,12 +23,14 @@ struct TrainingRowsRequest {
   Kinds kinds = Kinds::human;
   int64_t last_event = 0;
   std::set<std::string> held_out = {};  // names of annotators
-  /// The weight of a judgement's row; nothing: none is written, which is 1.
-  std::function<double(const JudgedRow&)> weight = {};
+  /// The weight of a judgement's row, but of annotators who are held out; nothing: none is written, which is
+  /// 1.
+  JudgementWeight weight = {};
 };
 
 struct TrainingRowsCounts {
   int64_t written = 0, held_out = 0;
+  int64_t turned = 0;      // of those written: say the contrary of their annotator
   int64_t unreadable = 0;  // of a text that was redacted
 };
 

@@ -14,6 +14,7 @@
 #include "keel/feedback/exchange.h"
 #include "keel/feedback/labels.h"
 #include "keel/feedback/leaderboard.h"
+#include "keel/feedback/reliability_weights.h"
 #include "keel/feedback/store.h"
 #include "keel/feedback/summary.h"
 #include "keel/pipeline/recipe.h"
@@ -151,8 +152,8 @@ void run_import(ImportOptions& o) {
 }
 
 struct ExportOptions : StoreOptions {
-  std::string output, kinds = "human", held_out;
-  double held_out_share = 0.1;
+  std::string output, kinds = "human", held_out, weigh = "none";
+  double held_out_share = 0.1, most_hostile = 0.75;
   int64_t seed = 1, last_event = 0;
 
   void visit(OptionVisitor& v) override {
@@ -164,6 +165,14 @@ struct ExportOptions : StoreOptions {
       {.writes = true});
     v(&held_out_share, "held_out_share", "That share.", within(0, 1));
     v(&seed, "seed", "Which prompts are held out.", at_least(0));
+    v(&weigh, "weigh",
+      "What a comparison or a label counts: the same (none), or by how far its annotators can be relied on "
+      "(reliability), which turns around what hostile ones said.",
+      one_of({"none", "reliability"}));
+    v(&most_hostile, "most_hostile",
+      "With --weigh reliability: the largest share of annotators that may be hostile; a larger camp is "
+      "believed without gold items.",
+      within(0.5, 1));
     v(&output, "output", "The file of rows.", required_output());
   }
 };
@@ -187,7 +196,12 @@ std::string counted(const std::map<feedback::JudgementType, int64_t>& counts) {
 void run_export(ExportOptions& o) {
   const auto store = open_store(o.store, Access::read);
   const int64_t event = o.last_event > 0 ? o.last_event : store->last_event();
-  const auto counts = feedback::export_judgements(*store, feedback::kinds_named(o.kinds), event, o.output);
+  const feedback::Kinds kinds = feedback::kinds_named(o.kinds);
+  feedback::JudgementWeight weight;
+  if (o.weigh == "reliability")
+    weight = feedback::ReliabilityWeights(store->judgements(kinds, event), feedback::gold_rows(*store),
+                                          {.most_hostile = o.most_hostile});
+  const auto counts = feedback::export_judgements(*store, kinds, event, o.output, {}, weight);
   if (!o.held_out.empty()) {
     std::string kept, held;
     for_each_line(o.output, [&](std::string_view line, int64_t number) {
