@@ -35,14 +35,26 @@ std::optional<Json> row_of(JudgedRow row, Wanted wanted, const JudgementWeight& 
   return object;
 }
 
+TrainingRowsCounts write_targets(const std::vector<JudgedRow>& rows, const TrainingRowsRequest& request,
+                                 const std::filesystem::path& path, const std::filesystem::path& held_out) {
+  std::vector<JudgedRow> kept, apart;
+  for (const JudgedRow& row : rows)
+    (request.held_out.contains(row.annotator.name) ? apart : kept).push_back(row);
+  TrainingRowsCounts counts{.written = write_target_rows(kept, request.targets, path)};
+  if (!request.held_out.empty()) counts.held_out = write_target_rows(apart, request.targets, held_out);
+  return counts;
+}
+
 }  // namespace
 
 TrainingRowsCounts write_training_rows(Store& store, const TrainingRowsRequest& request,
                                        const std::filesystem::path& path,
                                        const std::filesystem::path& held_out) {
+  const std::vector<JudgedRow> rows = store.judgements(request.kinds, request.last_event);
+  if (request.targets != Targets::none) return write_targets(rows, request, path, held_out);
   TrainingRowsCounts counts;
   std::string kept, apart;
-  for (const JudgedRow& row : store.judgements(request.kinds, request.last_event)) {
+  for (const JudgedRow& row : rows) {
     if (!is_wanted(row.judgement.type, request.wanted)) continue;
     const bool is_apart = request.held_out.contains(row.annotator.name);
     std::optional<Json> object = row_of(row, request.wanted, is_apart ? JudgementWeight() : request.weight);

@@ -11,6 +11,7 @@
 
 #include "keel/feedback/exchange.h"
 #include "keel/feedback/store.h"
+#include "keel/feedback/target_rows.h"
 
 namespace keel::feedback {
 
@@ -26,6 +27,9 @@ struct TrainingRowsRequest {
   /// The weight of a judgement's row, but of annotators who are held out; nothing: none is written, which is
   /// 1.
   JudgementWeight weight = {};
+  /// Other than none: numbers instead of judgements (target_rows.h), without weights; those of held-out
+  /// annotators are made of their judgements alone.
+  Targets targets = Targets::none;
 };
 
 struct TrainingRowsCounts {

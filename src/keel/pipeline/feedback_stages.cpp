@@ -17,6 +17,7 @@
 #include "keel/feedback/reliability_weights.h"
 #include "keel/feedback/store.h"
 #include "keel/feedback/summary.h"
+#include "keel/feedback/target_rows.h"
 #include "keel/pipeline/recipe.h"
 #include "keel/pipeline/stages.h"
 #include "keel/rows/samples.h"
@@ -152,7 +153,7 @@ void run_import(ImportOptions& o) {
 }
 
 struct ExportOptions : StoreOptions {
-  std::string output, kinds = "human", held_out, weigh = "none";
+  std::string output, kinds = "human", held_out, weigh = "none", targets = "none";
   double held_out_share = 0.1, most_hostile = 0.75;
   int64_t seed = 1, last_event = 0;
 
@@ -173,7 +174,15 @@ struct ExportOptions : StoreOptions {
       "With --weigh reliability: the largest share of annotators that may be hostile; a larger camp is "
       "believed without gold items.",
       within(0.5, 1));
+    v(&targets, "targets",
+      "Numbers to learn instead of judgements: what each completion's rankings amount to (elo, "
+      "bradley_terry), or ratings by each annotator's own scale (standardised_ratings).",
+      one_of({"none", "elo", "bradley_terry", "standardised_ratings"}));
     v(&output, "output", "The file of rows.", required_output());
+  }
+  void check() const override {
+    if (targets != "none" && (weigh != "none" || !held_out.empty()))
+      throw UsageError("--targets", "expected neither --weigh nor --held-out beside it");
   }
 };
 
@@ -197,6 +206,12 @@ void run_export(ExportOptions& o) {
   const auto store = open_store(o.store, Access::read);
   const int64_t event = o.last_event > 0 ? o.last_event : store->last_event();
   const feedback::Kinds kinds = feedback::kinds_named(o.kinds);
+  if (const auto targets = feedback::targets_named(o.targets); targets != feedback::Targets::none) {
+    const int64_t written =
+        feedback::write_target_rows(store->judgements(kinds, event), targets, o.output);
+    log_info(std::to_string(written) + " rows of numbers up to event " + std::to_string(event));
+    return;
+  }
   feedback::JudgementWeight weight;
   if (o.weigh == "reliability")
     weight = feedback::ReliabilityWeights(store->judgements(kinds, event), feedback::gold_rows(*store),

@@ -45,6 +45,10 @@ void StoreRows::visit(OptionVisitor& v) {
     "With --weigh reliability: the largest share of annotators that may be hostile; a larger camp is "
     "believed without gold items.",
     within(0.5, 1));
+  v(&targets, "targets",
+    "With a store as --data, numbers to learn instead of comparisons: what each completion's rankings amount "
+    "to (elo, bradley_terry), or ratings by each annotator's own scale (standardised_ratings).",
+    one_of({"none", "elo", "bradley_terry", "standardised_ratings"}));
 }
 
 void StoreRows::freeze(SupervisedOptions& options, feedback::Wanted wanted) const {
@@ -52,8 +56,11 @@ void StoreRows::freeze(SupervisedOptions& options, feedback::Wanted wanted) cons
     if (!held_out_annotators.empty())
       throw UsageError("--held-out-annotators", "expected a store as --data, got " + options.data);
     if (weigh != "none") throw UsageError("--weigh", "expected a store as --data, got " + options.data);
+    if (targets != "none") throw UsageError("--targets", "expected a store as --data, got " + options.data);
     return;
   }
+  if (weigh != "none" && targets != "none")
+    throw UsageError("--weigh", "expected comparisons to weigh, got --targets " + targets);
   if (!held_out_annotators.empty() && !options.validation.empty())
     throw UsageError("--held-out-annotators", "expected no --validation rows beside it");
   const fs::path rows = frozen_path(options.output, ".rows.jsonl"),
@@ -65,7 +72,8 @@ void StoreRows::freeze(SupervisedOptions& options, feedback::Wanted wanted) cons
         .wanted = wanted,
         .kinds = feedback::kinds_named(judges),
         .last_event = store->last_event(),
-        .held_out = {held_out_annotators.begin(), held_out_annotators.end()}};
+        .held_out = {held_out_annotators.begin(), held_out_annotators.end()},
+        .targets = feedback::targets_named(targets)};
     if (weigh == "reliability") request.weight = reliability_of(*store, request, most_hostile);
     const auto counts = feedback::write_training_rows(*store, request, rows, held_out);
     if (counts.written == 0)

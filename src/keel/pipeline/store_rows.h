@@ -17,7 +17,7 @@ namespace keel {
 struct StoreRows {
   std::string judges = "human";
   std::vector<std::string> held_out_annotators;
-  std::string weigh = "none";
+  std::string weigh = "none", targets = "none";
   double most_hostile = 0.75;
 
   void visit(OptionVisitor& v);

@@ -51,8 +51,8 @@ enum class Belief {
 };
 
 struct Camps {
-  DawidSkene fit;                             // categories are the two sides
-  std::vector<AnnotatorAccuracy> annotators;  // as in fit
+  DawidSkene fit = {};                             // categories are the two sides
+  std::vector<AnnotatorAccuracy> annotators = {};  // as in fit
   Belief belief = Belief::none;
   int64_t with = 0, against = 0;  // annotators
   double gold_evidence = 0;       // nats by which known answers favour this camp; 0 without any
