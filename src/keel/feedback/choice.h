@@ -14,8 +14,8 @@ enum class ChooseBy { random, uncertain, diverse };
 ChooseBy choose_by(const std::string& name);
 
 /// The scores of a task's completions by each of several reward models.
-using MemberScores = std::function<std::vector<std::vector<double>>(const Passage& prompt,
-                                                                    const std::vector<Completion>&)>;
+using MemberScores =
+    std::function<std::vector<std::vector<double>>(const Passage& prompt, const std::vector<Completion>&)>;
 
 struct ChooseRequest {
   ChooseBy by = ChooseBy::random;

@@ -18,8 +18,7 @@ std::optional<ComparedPair> ComparisonItems::number(int64_t prompt, const Passag
 }
 
 std::optional<ComparedPair> StrictComparisons::number(const JudgedRow& row, size_t first, size_t second) {
-  return items_.number(row.judgement.prompt, row.completions[first].passage,
-                       row.completions[second].passage);
+  return items_.number(row.judgement.prompt, row.completions[first].passage, row.completions[second].passage);
 }
 
 void StrictComparisons::add(const JudgedRow& row) {

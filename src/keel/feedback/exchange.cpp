@@ -263,8 +263,8 @@ std::optional<Json> judgement_json(JudgedRow row, double weight) {
   const bool turned = weight < 0;
   auto& ranks = row.judgement.ranks;
   if (turned && !ranks.empty()) {
-    const int64_t ends = *std::min_element(ranks.begin(), ranks.end()) +
-                         *std::max_element(ranks.begin(), ranks.end());
+    const int64_t ends =
+        *std::min_element(ranks.begin(), ranks.end()) + *std::max_element(ranks.begin(), ranks.end());
     for (int64_t& rank : ranks) rank = ends - rank;
   }
   if (turned && row.judgement.label) row.judgement.label = !*row.judgement.label;
@@ -284,8 +284,8 @@ ExportCounts export_judgements(Store& store, Kinds kinds, int64_t last_event,
   for (const JudgedRow& row : store.judgements(kinds, last_event)) {
     const JudgementType type = row.judgement.type;
     const std::optional<Json> object = types && !types->contains(type) ? std::nullopt
-                                       : weight                       ? judgement_json(row, weight(row))
-                                                                      : judgement_json(row);
+                                       : weight                        ? judgement_json(row, weight(row))
+                                                                       : judgement_json(row);
     ++(object ? counts.written : counts.left_out)[type];
     if (object) file.write(json_text(*object) + "\n");
   }

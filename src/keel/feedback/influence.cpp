@@ -12,8 +12,7 @@ namespace {
 
 std::string listed(const PoisonBudget& budget, const std::map<int64_t, std::string>& names) {
   std::string text;
-  for (const int64_t annotator : budget.annotators)
-    text += (text.empty() ? "" : ", ") + names.at(annotator);
+  for (const int64_t annotator : budget.annotators) text += (text.empty() ? "" : ", ") + names.at(annotator);
   return text;
 }
 
@@ -57,7 +56,8 @@ Influence influence(const std::vector<JudgedRow>& rows, const Rivals& rivals, in
   Influence result{.rivals = rivals};
   for (const JudgedRow& row : rows) result.names[row.judgement.annotator] = row.annotator.name;
   result.wins = win_rate_conclusion(battles.battles, better, than);
-  result.strengths = bradley_terry_conclusion(battles.battles, better, than, /*prior_deviation=*/3, most_fits);
+  result.strengths =
+      bradley_terry_conclusion(battles.battles, better, than, /*prior_deviation=*/3, most_fits);
   result.battles = std::ssize(battles.battles);
   for (const LeftOut& one : result.wins.left_out) result.of_both += one.battles;
   return result;
@@ -74,7 +74,8 @@ Json influence_json(const Influence& influence) {
 
 std::string influence_text(const Influence& influence) {
   std::array<char, 256> line{};
-  std::snprintf(line.data(), line.size(), "%.60s over %.60s: wins less losses %+.1f of %lld, strength %+.3f\n",
+  std::snprintf(line.data(), line.size(),
+                "%.60s over %.60s: wins less losses %+.1f of %lld, strength %+.3f\n",
                 influence.rivals.better.c_str(), influence.rivals.than.c_str(), influence.wins.measure,
                 static_cast<long long>(influence.of_both), influence.strengths.measure);
   std::string text = line.data();

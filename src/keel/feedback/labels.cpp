@@ -29,7 +29,7 @@ class Labels {
   std::map<std::pair<int64_t, int64_t>, int64_t> categories_;  // item, annotator
 };
 
-using Single = std::pair<int64_t, Content>;          // of a prompt
+using Single = std::pair<int64_t, Content>;  // of a prompt
 
 void put_pairs(ComparisonItems& items, Labels<int64_t>& labels, const JudgedRow& row) {
   const auto& ranks = row.judgement.ranks;

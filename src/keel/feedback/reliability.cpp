@@ -69,7 +69,8 @@ class Observations {
     const int64_t votes =
         comparisons.votes_of_others(pair->item, row.judgement.annotator) * pair->first_is_better;
     if (length == other || votes == 0) return;
-    const bool first_longer = length > other, first_better = row.judgement.ranks[0] < row.judgement.ranks[last];
+    const bool first_longer = length > other,
+               first_better = row.judgement.ranks[0] < row.judgement.ranks[last];
     lengths.push_back({row.judgement.annotator, first_longer == first_better, first_longer == (votes > 0)});
   }
 };
@@ -238,9 +239,8 @@ std::string evidence_text(const Evidence& evidence) {
 
 std::string annotator_line(const AnnotatorReport& one) {
   std::array<char, 320> line{};
-  const std::string accuracy = one.accuracy.labels == 0
-                                   ? "-"
-                                   : interval_text(one.accuracy.accuracy, one.accuracy.interval);
+  const std::string accuracy =
+      one.accuracy.labels == 0 ? "-" : interval_text(one.accuracy.accuracy, one.accuracy.interval);
   const std::string ability = one.ability ? interval_text(*one.ability, one.ability_interval) : "-";
   std::snprintf(line.data(), line.size(), "%-20.40s %10lld %7lld   %-20s   %-20s   %s\n",
                 one.annotator.name.c_str(), static_cast<long long>(one.judgements),
@@ -254,9 +254,8 @@ std::string annotator_line(const AnnotatorReport& one) {
 std::string group_line(const GroupReport& group) {
   return "group " + group.name + ": " + std::to_string(group.annotators) + " annotators, " +
          std::to_string(group.items) + " pairs covered; equal labels within " +
-         std::to_string(group.within_equal) + " of " + std::to_string(group.within_total) +
-         ", with others " + std::to_string(group.across_equal) + " of " +
-         std::to_string(group.across_total) + "\n";
+         std::to_string(group.within_equal) + " of " + std::to_string(group.within_total) + ", with others " +
+         std::to_string(group.across_equal) + " of " + std::to_string(group.across_total) + "\n";
 }
 
 std::string belief_text(const Camps& camps) {
@@ -330,7 +329,8 @@ std::vector<JudgedRow> gold_rows(Store& store) {
     if (task.kind != TaskKind::ranking || gold == task.details.end()) continue;
     const Json& ranks = gold->is_object() && gold->contains("ranks") ? gold->at("ranks") : *gold;
     const auto is_rank = [](const Json& rank) { return rank.is_number_integer(); };
-    if (!ranks.is_array() || ranks.size() != task.completions.size() || !std::all_of(ranks.begin(), ranks.end(), is_rank))
+    if (!ranks.is_array() || ranks.size() != task.completions.size() ||
+        !std::all_of(ranks.begin(), ranks.end(), is_rank))
       throw Error("store", "expected ranks beside the completions in the gold of task " + std::to_string(id) +
                                ", got " + json_text(ranks).substr(0, 60));
     JudgedRow row{.prompt = store.prompt(task.prompt)};
@@ -350,8 +350,8 @@ Reliability reliability(const std::vector<JudgedRow>& rows, const std::vector<Ju
   std::map<int64_t, AnnotatorReport> annotators = annotators_of(rows);
   std::vector<Sign> copies;
   if (!labels.empty()) {
-    report.camps = annotator_camps(labels, {.most_hostile = options.most_hostile,
-                                            .gold = gold_answers(seen.comparisons, gold, labels)});
+    report.camps = annotator_camps(
+        labels, {.most_hostile = options.most_hostile, .gold = gold_answers(seen.comparisons, gold, labels)});
     for (const AnnotatorAccuracy& one : report.camps.annotators) annotators.at(one.annotator).accuracy = one;
     copies = copying_signs(labels, report.camps.fit);
   }

@@ -40,10 +40,10 @@ struct Evidence {
 struct AnnotatorReport {
   Annotator annotator = {};
   int64_t id = 0;
-  std::string group = {};                   // "" where it has none
+  std::string group = {};  // "" where it has none
   int64_t judgements = 0;
-  AnnotatorAccuracy accuracy = {};          // of comparisons
-  std::optional<double> ability = {};       // Bradley-Terry with ability, over models
+  AnnotatorAccuracy accuracy = {};     // of comparisons
+  std::optional<double> ability = {};  // Bradley-Terry with ability, over models
   Interval ability_interval = {0, 1};
   std::string verdict = {};
   std::vector<Evidence> evidence = {};
@@ -53,10 +53,10 @@ struct AnnotatorReport {
 struct GroupReport {
   std::string name = {};
   int64_t annotators = 0, labels = 0;
-  int64_t items = 0;                            // that one of them labelled
-  int64_t within_equal = 0, within_total = 0;   // pairs of labels of two members
-  int64_t across_equal = 0, across_total = 0;   // of a member and another
-  double p = 1;                                 // that the two shares are one
+  int64_t items = 0;                           // that one of them labelled
+  int64_t within_equal = 0, within_total = 0;  // pairs of labels of two members
+  int64_t across_equal = 0, across_total = 0;  // of a member and another
+  double p = 1;                                // that the two shares are one
 };
 
 struct Reliability {

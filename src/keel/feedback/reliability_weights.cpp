@@ -9,12 +9,12 @@ void ReliabilityWeights::Fit::learn(const std::vector<Label>& all, const CampOpt
   if (all.empty()) return;
   camps = annotator_camps(all, options);
   if (camps.belief == Belief::none)
-    throw Error("reliability", "expected to know which annotators are right, got two camps that contradict "
-                               "each other on " +
-                                   what + " (" + std::to_string(camps.with) + " and " +
-                                   std::to_string(camps.against) +
-                                   " annotators): it cannot be told without gold items, or unless fewer may "
-                                   "be hostile (--most-hostile)");
+    throw Error("reliability",
+                "expected to know which annotators are right, got two camps that contradict "
+                "each other on " +
+                    what + " (" + std::to_string(camps.with) + " and " + std::to_string(camps.against) +
+                    " annotators): it cannot be told without gold items, or unless fewer may "
+                    "be hostile (--most-hostile)");
   for (size_t i = 0; i < camps.fit.items.size(); ++i) items[camps.fit.items[i]] = i;
   for (size_t c = 0; c < camps.fit.categories.size(); ++c) categories[camps.fit.categories[c]] = c;
 }
@@ -45,9 +45,9 @@ ReliabilityWeights::ReliabilityWeights(const std::vector<JudgedRow>& rows, const
   std::vector<Label> labels;
   for (const auto& [who, category] : last_words) labels.push_back({who.second, who.first, category});
   const std::vector<Label> strict = pairs_.labels();
-  comparisons_.learn(
-      strict, {.most_hostile = options.most_hostile, .gold = gold_answers(pairs_, gold, strict)},
-      "comparisons");
+  comparisons_.learn(strict,
+                     {.most_hostile = options.most_hostile, .gold = gold_answers(pairs_, gold, strict)},
+                     "comparisons");
   labels_.learn(labels, {.most_hostile = options.most_hostile, .gold = {}, .even_prior = false}, "labels");
 }
 
@@ -62,8 +62,7 @@ double ReliabilityWeights::operator()(const JudgedRow& row) {
     for (size_t j = i + 1; j < ranks.size(); ++j) {
       const auto pair = pairs_.number(row, i, j);
       if (!pair || ranks[i] == ranks[j]) continue;
-      const auto sign =
-          comparisons_.sign(pair->item, (ranks[i] < ranks[j] ? 1 : -1) * pair->first_is_better);
+      const auto sign = comparisons_.sign(pair->item, (ranks[i] < ranks[j] ? 1 : -1) * pair->first_is_better);
       if (sign) sum += *sign, ++known;
     }
   return known > 0 ? sum / static_cast<double>(known) : 1;

@@ -33,7 +33,9 @@ class ContestReader {
         if (places[i] != places[j])
           contest_.battles.push_back({.first = places[i],
                                       .second = places[j],
-                                      .outcome = ranks[i] < ranks[j] ? 1.0 : ranks[i] > ranks[j] ? 0.0 : 0.5,
+                                      .outcome = ranks[i] < ranks[j]   ? 1.0
+                                                 : ranks[i] > ranks[j] ? 0.0
+                                                                       : 0.5,
                                       .annotator = row.judgement.annotator,
                                       .prompt = row.judgement.prompt});
   }
@@ -41,8 +43,8 @@ class ContestReader {
 
  private:
   int64_t place_of(const JudgedRow& row, const Completion& completion) {
-    const auto [found, is_new] = places_.try_emplace(
-        {row.judgement.prompt, content_of(completion.passage)}, static_cast<int64_t>(places_.size()));
+    const auto [found, is_new] = places_.try_emplace({row.judgement.prompt, content_of(completion.passage)},
+                                                     static_cast<int64_t>(places_.size()));
     if (is_new) {
       JudgedRow alone{.prompt = row.prompt, .completions = {completion}};
       contest_.shown.push_back(std::move(alone));

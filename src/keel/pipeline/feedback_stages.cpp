@@ -207,8 +207,7 @@ void run_export(ExportOptions& o) {
   const int64_t event = o.last_event > 0 ? o.last_event : store->last_event();
   const feedback::Kinds kinds = feedback::kinds_named(o.kinds);
   if (const auto targets = feedback::targets_named(o.targets); targets != feedback::Targets::none) {
-    const int64_t written =
-        feedback::write_target_rows(store->judgements(kinds, event), targets, o.output);
+    const int64_t written = feedback::write_target_rows(store->judgements(kinds, event), targets, o.output);
     log_info(std::to_string(written) + " rows of numbers up to event " + std::to_string(event));
     return;
   }

@@ -179,7 +179,8 @@ std::vector<Stage> reliability_stages() {
       make_stage(
           "feedback certify", "Whether one model is better than another, or how many votes are missing.",
           "The answer holds however often one looks, so votes may be asked for until it is known and no "
-          "longer. A vote is the first judgement of a prompt; ties are half a vote each.\n\n    keel feedback "
+          "longer. A vote is the first judgement of a prompt; ties are half a vote each.\n\n    keel "
+          "feedback "
           "certify --store feedback.db --better new --than old --confidence 0.95",
           &run_certify),
       make_stage(

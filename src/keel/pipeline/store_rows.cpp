@@ -22,9 +22,8 @@ fs::path frozen_path(const std::string& output, const char* name) {
 feedback::JudgementWeight reliability_of(feedback::Store& store, const feedback::TrainingRowsRequest& request,
                                          double most_hostile) {
   std::vector<feedback::JudgedRow> rows = store.judgements(request.kinds, request.last_event);
-  std::erase_if(rows, [&](const feedback::JudgedRow& row) {
-    return request.held_out.contains(row.annotator.name);
-  });
+  std::erase_if(
+      rows, [&](const feedback::JudgedRow& row) { return request.held_out.contains(row.annotator.name); });
   const auto weights = std::make_shared<feedback::ReliabilityWeights>(
       rows, feedback::gold_rows(store), feedback::ReliabilityOptions{.most_hostile = most_hostile});
   return [weights](const feedback::JudgedRow& row) { return (*weights)(row); };

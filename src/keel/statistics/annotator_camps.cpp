@@ -10,7 +10,7 @@
 namespace keel {
 namespace {
 
-constexpr double kSmoothing = 1;              // one right and one wrong label more than there are
+constexpr double kSmoothing = 1;       // one right and one wrong label more than there are
 constexpr double kChanceBelow = 0.65;  // an accuracy that a coin nearly has
 constexpr double kGoldWrong = 0.05;    // how often a known answer is itself wrong: no single item decides
 const double kGoldEnough = std::log(100.0);  // nats
@@ -24,8 +24,8 @@ DawidSkene fit_of(std::span<const Label> labels, const std::map<int64_t, int64_t
                               .against_majority = against_majority});
 }
 
-// ln of how much likelier the known answers are than their contraries, in a fit that did not know them. Turned
-// around, the fit would say the negative of it.
+// ln of how much likelier the known answers are than their contraries, in a fit that did not know them.
+// Turned around, the fit would say the negative of it.
 double gold_evidence(const DawidSkene& fit, const std::map<int64_t, int64_t>& gold) {
   const Names categories(fit.categories);
   double sum = 0;
@@ -89,8 +89,8 @@ void check(std::span<const Label> labels, const CampOptions& options) {
   for (const Label& label : labels) categories.insert(label.category);
   for (const auto& [item, category] : options.gold)
     if (!categories.contains(category))
-      throw Error("annotator_camps", "expected known answers of a category that somebody used, got " +
-                                         std::to_string(category));
+      throw Error("annotator_camps",
+                  "expected known answers of a category that somebody used, got " + std::to_string(category));
   if (categories.size() > 2)
     throw Error("annotator_camps",
                 "expected labels of two categories, got " + std::to_string(categories.size()));

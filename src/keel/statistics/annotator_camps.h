@@ -19,7 +19,7 @@
 namespace keel {
 
 struct CampOptions {
-  double most_hostile = 0.75;            // the largest share of annotators of known direction thought possible
+  double most_hostile = 0.75;  // the largest share of annotators of known direction thought possible
   std::map<int64_t, int64_t> gold = {};  // the category of an item
   bool even_prior = true;                // both sides are equally likely, as of a comparison
 };
@@ -34,8 +34,8 @@ enum class Side {
 struct AnnotatorAccuracy {
   int64_t annotator = 0;
   int64_t labels = 0;
-  int64_t shared = 0;     // labels of items that others labelled, too, or whose answer is known
-  int64_t gold = 0;       // labels of items whose answer is known
+  int64_t shared = 0;  // labels of items that others labelled, too, or whose answer is known
+  int64_t gold = 0;    // labels of items whose answer is known
   int64_t gold_right = 0;
   double accuracy = 0.5;
   Interval interval = {0, 1};  // 95 %

@@ -32,8 +32,8 @@ struct Certificate {
   Verdict verdict = Verdict::undecided;
   int64_t votes = 0, decided_after = 0;  // 0: undecided
   double rate = 0.5;
-  Interval interval = {0, 1};     // what no number of votes so far has refuted
-  double log_evidence = 0;        // against a rate of 1/2; ln, the largest so far
+  Interval interval = {0, 1};        // what no number of votes so far has refuted
+  double log_evidence = 0;           // against a rate of 1/2; ln, the largest so far
   std::optional<int64_t> more = {};  // about how many votes are missing if they go on as so far; none known:
                                      // the rate is 1/2, or they are more than a million
 };

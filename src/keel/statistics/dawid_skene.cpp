@@ -31,9 +31,9 @@ class Estimation {
 
  private:
   void start();
-  void learn();  // confusions and prior from the posterior (2.3, 2.4)
+  void learn();                                // confusions and prior from the posterior (2.3, 2.4)
   void learn_confusion(double* counts) const;  // of one annotator, from how often each was each
-  void judge();  // posterior and likelihood from confusions and prior (2.5)
+  void judge();                                // posterior and likelihood from confusions and prior (2.5)
   double normalise(size_t item, double* row) const;
   void fix_gold(size_t item, double* posterior) const;
   size_t size() const { return fit_.categories.size(); }
@@ -45,9 +45,9 @@ class Estimation {
 };
 
 Estimation::Estimation(std::span<const Label> labels, const DawidSkeneOptions& options) : options_(options) {
-  const Names annotators = names_of(labels, [](const Label& label) { return label.annotator; }),
-              items = names_of(labels, [](const Label& label) { return label.item; }),
-              categories = names_of(labels, [](const Label& label) { return label.category; });
+  const Names annotators = names_of(labels, [](const Label&label) { return label.annotator; }),
+              items = names_of(labels, [](const Label&label) { return label.item; }),
+              categories = names_of(labels, [](const Label&label) { return label.category; });
   fit_.annotators = annotators.sorted(), fit_.items = items.sorted(), fit_.categories = categories.sorted();
   for (const auto& [annotator, item, category] : labels)
     labels_.push_back({annotators.position(annotator), items.position(item), categories.position(category)});
@@ -167,10 +167,12 @@ double DawidSkene::accuracy(size_t annotator) const {
 
 DawidSkene dawid_skene(std::span<const Label> labels, const DawidSkeneOptions& options) {
   if (labels.empty()) throw Error("dawid_skene", "expected at least one label, got none");
-  if (options.against_majority && (labels.empty() || names_of(labels, [](const Label& l) { return l.category; }).size() != 2))
+  if (options.against_majority &&
+      (labels.empty() || names_of(labels, [](const Label& l) { return l.category; }).size() != 2))
     throw Error("dawid_skene", "expected two categories to start against the majority, got another number");
   if (!(options.smoothing >= 0))
-    throw Error("dawid_skene", "expected pseudo-counts of 0 or more, got " + std::to_string(options.smoothing));
+    throw Error("dawid_skene",
+                "expected pseudo-counts of 0 or more, got " + std::to_string(options.smoothing));
   Estimation estimation(labels, options);
   return estimation.run();
 }

@@ -1,6 +1,6 @@
-// Exact tests of counts, and a correction for asking several times. Clopper and Pearson 1934 (binomial tails);
-// Fisher 1935, "The Logic of Inductive Inference"; Holm 1979, "A Simple Sequentially Rejective Multiple Test
-// Procedure".
+// Exact tests of counts, and a correction for asking several times. Clopper and Pearson 1934 (binomial
+// tails); Fisher 1935, "The Logic of Inductive Inference"; Holm 1979, "A Simple Sequentially Rejective
+// Multiple Test Procedure".
 #pragma once
 
 #include <cstdint>

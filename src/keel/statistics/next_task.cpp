@@ -86,8 +86,8 @@ std::vector<std::vector<std::vector<double>>> on_one_scale(
     std::vector<double> all;
     for (const auto& task : scores) {
       if (task.size() != members)
-        throw Error("disagreement", "expected " + std::to_string(members) + " members' scores of every task, got " +
-                                        std::to_string(task.size()));
+        throw Error("disagreement", "expected " + std::to_string(members) +
+                                        " members' scores of every task, got " + std::to_string(task.size()));
       all.insert(all.end(), task[m].begin(), task[m].end());
     }
     const double centre = mean(all), deviation = standard_deviation(all);

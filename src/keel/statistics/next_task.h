@@ -2,7 +2,8 @@
 // Literature Survey", names the ideas.
 //
 // random      any order: what is answered first is a fair sample
-// uncertain   what an answer is expected to tell: of Bradley-Terry strengths, closeness p(1 - p) times what is
+// uncertain   what an answer is expected to tell: of Bradley-Terry strengths, closeness p(1 - p) times what
+// is
 //             not known of the difference, its variance (the determinant of the information grows by 1 plus
 //             this: Fedorov 1972, "Theory of Optimal Experiments"); of an ensemble, how far its members
 //             disagree about the margins
@@ -26,7 +27,8 @@ std::vector<double> random_priorities(size_t tasks, uint64_t seed);
 class ComparisonValue {
  public:
   /// `names`: contestants that may be asked for, with or without battles.
-  ComparisonValue(std::span<const Battle> battles, std::span<const int64_t> names, double prior_deviation = 3);
+  ComparisonValue(std::span<const Battle> battles, std::span<const int64_t> names,
+                  double prior_deviation = 3);
   /// p(1 - p) · Var(difference); 0 for a contestant and itself. Both were named.
   double operator()(int64_t first, int64_t second) const;
 

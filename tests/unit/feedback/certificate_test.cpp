@@ -31,7 +31,8 @@ TEST(Certificate, TheOtherWayRoundIsTheContrary) {
   const ModelCertificate better = certify_models(rows, {"new", "old"}, 0.95);
   EXPECT_EQ(better.votes.verdict, Verdict::better);
   EXPECT_EQ(certify_models(rows, {"old", "new"}, 0.95).votes.verdict, Verdict::worse);
-  EXPECT_EQ(certificate_text(better).substr(0, 55), "better at 95 %: new against old wins 1.000 (0.669 to 1.");
+  EXPECT_EQ(certificate_text(better).substr(0, 55),
+            "better at 95 %: new against old wins 1.000 (0.669 to 1.");
   EXPECT_EQ(certificate_json(better).at("decided_after"), 7);
 }
 
@@ -58,14 +59,18 @@ TEST(Certificate, APageAsksForFreshPromptsOnlyUntilItIsDecided) {
     const bool is_rival = store->completion(task.completions[1]).model == "old";
     EXPECT_EQ(is_rival, found.votes.verdict == Verdict::undecided);
     if (!is_rival) break;
-    store->submit({.annotator = who, .prompt = task.prompt, .task = task.id, .completions = task.completions,
+    store->submit({.annotator = who,
+                   .prompt = task.prompt,
+                   .task = task.id,
+                   .completions = task.completions,
                    .ranks = {1, 2}},
                   std::to_string(task.id));
   }
   EXPECT_EQ(found.votes.verdict, Verdict::better);
   EXPECT_EQ(asked, 7);
-  EXPECT_EQ(tasks_for_votes(*store, store->judgements(Kinds::human, store->last_event()), {"new", "old"}).size(),
-            13u);
+  EXPECT_EQ(
+      tasks_for_votes(*store, store->judgements(Kinds::human, store->last_event()), {"new", "old"}).size(),
+      13u);
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ class Choice : public ::testing::Test {
     const int64_t prompt = store_->add_prompt({.text = text});
     std::vector<int64_t> ids;
     for (const std::string& model : {first, second})
-      ids.push_back(store_->add_completion({.prompt = prompt, .passage = {.text = "by " + model}, .model = model}));
+      ids.push_back(
+          store_->add_completion({.prompt = prompt, .passage = {.text = "by " + model}, .model = model}));
     return store_->add_task({.prompt = prompt, .completions = ids, .copies = 1});
   }
   void judge(int64_t id, std::vector<int64_t> ranks) {

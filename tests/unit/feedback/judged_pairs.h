@@ -18,8 +18,9 @@ inline JudgedRow judged_pair(int64_t annotator, int64_t prompt, bool right) {
   row.judgement = {.annotator = annotator, .prompt = prompt, .completions = {2 * prompt, 2 * prompt + 1}};
   const bool first = (prompt % 2 == 0) == right;
   row.judgement.ranks = first ? std::vector<int64_t>{1, 2} : std::vector<int64_t>{2, 1};
-  row.completions = {{.id = 2 * prompt, .prompt = prompt, .passage = {.text = "a, the one"}, .model = "new"},
-                     {.id = 2 * prompt + 1, .prompt = prompt, .passage = {.text = "b, it is"}, .model = "old"}};
+  row.completions = {
+      {.id = 2 * prompt, .prompt = prompt, .passage = {.text = "a, the one"}, .model = "new"},
+      {.id = 2 * prompt + 1, .prompt = prompt, .passage = {.text = "b, it is"}, .model = "old"}};
   return row;
 }
 

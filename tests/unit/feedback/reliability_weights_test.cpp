@@ -28,9 +28,9 @@ TEST(ReliabilityWeights, RepairMostWrongLabels) {
   }
   RecordProperty("wrong", std::to_string(wrong));
   RecordProperty("still_wrong", std::to_string(still_wrong));
-  EXPECT_GT(wrong, 2700);                            // of 6,000: 47.5 % are expected
-  EXPECT_LT(still_wrong, wrong / 6);                 // at least five sixths say what is right now
-  EXPECT_LT(weight_wrong / weight_all, 0.05);        // and the rest hardly counts
+  EXPECT_GT(wrong, 2700);                      // of 6,000: 47.5 % are expected
+  EXPECT_LT(still_wrong, wrong / 6);           // at least five sixths say what is right now
+  EXPECT_LT(weight_wrong / weight_all, 0.05);  // and the rest hardly counts
 }
 
 TEST(ReliabilityWeights, ThreeLabelsOfAnItemSayTheSame) {

@@ -70,7 +70,8 @@ TEST_F(TargetRows, ARankingGivesItsCompletionsNumbersInItsOrder) {
 // ±s solve (w/n - sigmoid(2s)) n = s / 9; of two such prompts only the ratio is left after standardising.
 TEST_F(TargetRows, StrengthsAreThoseOfTheStatedPrior) {
   std::vector<JudgedRow> rows;
-  for (int i = 0; i < 10; ++i) rows.push_back(ranking(1, i < 8 ? std::vector<int64_t>{1, 2} : std::vector<int64_t>{2, 1}));
+  for (int i = 0; i < 10; ++i)
+    rows.push_back(ranking(1, i < 8 ? std::vector<int64_t>{1, 2} : std::vector<int64_t>{2, 1}));
   for (int i = 0; i < 4; ++i) rows.push_back(ranking(2, {1, 2}));
   const auto solve = [](double wins, double n) {
     double low = 0, high = 10;
@@ -88,8 +89,9 @@ TEST_F(TargetRows, StrengthsAreThoseOfTheStatedPrior) {
 }
 
 TEST_F(TargetRows, RatingsAreReadByEachAnnotatorsOwnScale) {
-  const auto rows = written({rating(1, 1, 5), rating(1, 2, 7), rating(2, 1, 1), rating(2, 2, 3), rating(3, 1, 4)},
-                            Targets::standardised_ratings);
+  const auto rows =
+      written({rating(1, 1, 5), rating(1, 2, 7), rating(2, 1, 1), rating(2, 2, 3), rating(3, 1, 4)},
+              Targets::standardised_ratings);
   ASSERT_EQ(rows.size(), 5u);
   EXPECT_NEAR(rows[0].at("ratings").at("helpful").get<double>(), -1, 1e-12);
   EXPECT_NEAR(rows[1].at("ratings").at("helpful").get<double>(), 1, 1e-12);
@@ -119,7 +121,8 @@ TEST_F(TargetRows, HeldOutAnnotatorsHaveNumbersOfTheirOwn) {
       folder_ / "kept.jsonl", folder_ / "apart.jsonl");
   EXPECT_EQ(counts.written, 2);
   EXPECT_EQ(counts.held_out, 2);
-  const Json kept = Json::parse(read_file(folder_ / "kept.jsonl").substr(0, read_file(folder_ / "kept.jsonl").find('\n')));
+  const Json kept =
+      Json::parse(read_file(folder_ / "kept.jsonl").substr(0, read_file(folder_ / "kept.jsonl").find('\n')));
   EXPECT_EQ(kept.at("completion"), "a");
   EXPECT_EQ(kept.at("score"), 1);
 }

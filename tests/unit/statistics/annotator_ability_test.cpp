@@ -41,8 +41,7 @@ TEST(AnnotatorAbility, IntervalsHoldTheEstimateAndTellTheHostileFromTheHonest) {
 TEST(AnnotatorAbility, TiesSayNothingOfAbility) {
   auto battles = golden_abilities(statistics_golden_file("annotators").at("ability"));
   const auto before = annotator_ability(battles);
-  for (int i = 0; i < 200; ++i)
-    battles.push_back({.first = 0, .second = 1, .outcome = 0.5, .annotator = 99});
+  for (int i = 0; i < 200; ++i) battles.push_back({.first = 0, .second = 1, .outcome = 0.5, .annotator = 99});
   const auto after = annotator_ability(battles);
   EXPECT_NEAR(after.ability.back(), 0.5, 1e-12);
   EXPECT_LT(std::abs(after.strengths[0] - after.strengths[1]),

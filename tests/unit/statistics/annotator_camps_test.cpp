@@ -8,7 +8,8 @@
 namespace keel {
 namespace {
 
-// The experiment of docs/results/reliability.md: 10 are right 85 % of the time, 6 say the contrary, 4 anything.
+// The experiment of docs/results/reliability.md: 10 are right 85 % of the time, 6 say the contrary, 4
+// anything.
 double issue_crowd(int64_t annotator, int64_t) {
   return annotator < 10 ? 0.85 : annotator < 16 ? 0.0 : 0.5;
 }

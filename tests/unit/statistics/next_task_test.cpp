@@ -60,7 +60,8 @@ TEST(NextTask, RandomIsTheSeedsAlone) {
 }
 
 // Twelve models; rounds of ten comparisons, chosen by a rule; how often two models are in the right order.
-using Rule = std::function<double(const std::vector<Battle>&, const ComparisonValue&, int64_t, int64_t, double)>;
+using Rule =
+    std::function<double(const std::vector<Battle>&, const ComparisonValue&, int64_t, int64_t, double)>;
 
 constexpr int64_t kModels = 12, kRounds = 30, kRound = 10, kSeeds = 40;
 
@@ -107,7 +108,8 @@ int64_t labels_until(const std::vector<double>& right, double accuracy) {
 }
 
 TEST(NextTask, UncertainNeedsNoMoreLabelsThanRandom) {
-  const auto random = accuracies([](const auto&, const auto&, int64_t, int64_t, double draw) { return draw; });
+  const auto random =
+      accuracies([](const auto&, const auto&, int64_t, int64_t, double draw) { return draw; });
   const auto uncertain = accuracies([](const auto&, const ComparisonValue& value, int64_t i, int64_t j,
                                        double draw) { return value(i, j) * (1 + 1e-6 * draw); });
   for (const double accuracy : {0.75, 0.8, 0.84})

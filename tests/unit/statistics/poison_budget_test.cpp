@@ -49,10 +49,8 @@ std::vector<Battle> simulated(uint32_t store) {
     const int64_t first = draws.below(6), second = (first + 1 + draws.below(5)) % 6;
     const int64_t annotator = draws.below(1 + draws.below(9));
     const double lead = 0.3 * static_cast<double>(first - second) * (annotator % 3 == 0 ? 2 : -0.4);
-    battles.push_back({.first = first,
-                       .second = second,
-                       .outcome = battle_outcome(lead, draws),
-                       .annotator = annotator});
+    battles.push_back(
+        {.first = first, .second = second, .outcome = battle_outcome(lead, draws), .annotator = annotator});
   }
   return battles;
 }
