@@ -92,12 +92,13 @@ void add_signs(std::map<int64_t, AnnotatorReport>& annotators, const std::vector
                const std::string& what) {
   for (const Sign& sign : signs) {
     if (sign.corrected >= kLevel) continue;
+    const bool of_two = sign.other != sign.annotator;
     const auto evidence = [&](int64_t with) {
-      const std::string whom = with == sign.annotator ? "" : " " + annotators.at(with).annotator.name;
+      const std::string whom = of_two ? " " + annotators.at(with).annotator.name : "";
       return Evidence{what + whom, sign.count, sign.total, sign.expected, sign.corrected};
     };
     annotators.at(sign.annotator).evidence.push_back(evidence(sign.other));
-    if (sign.other != sign.annotator) annotators.at(sign.other).evidence.push_back(evidence(sign.annotator));
+    if (of_two) annotators.at(sign.other).evidence.push_back(evidence(sign.annotator));
   }
 }
 
@@ -353,7 +354,7 @@ Reliability reliability(const std::vector<JudgedRow>& rows, const std::vector<Ju
     report.camps = annotator_camps(
         labels, {.most_hostile = options.most_hostile, .gold = gold_answers(seen.comparisons, gold, labels)});
     for (const AnnotatorAccuracy& one : report.camps.annotators) annotators.at(one.annotator).accuracy = one;
-    copies = copying_signs(labels, report.camps.fit);
+    copies = copying_signs(labels);
   }
   add_abilities(annotators, rows);
   add_signs(annotators, copies, "agrees beyond independence with");

@@ -22,6 +22,10 @@ double continued_fraction(double a, double b, double x) {
   return value;
 }
 
+double lower_tail(double a, double b, double x) {
+  return std::exp(a * std::log(x) + b * std::log1p(-x) - log_beta(a, b)) / a * continued_fraction(a, b, x);
+}
+
 }  // namespace
 
 double log_beta(double a, double b) {
@@ -31,8 +35,7 @@ double log_beta(double a, double b) {
 double beta_probability(double a, double b, double x) {
   if (x <= 0) return 0;
   if (x >= 1) return 1;
-  if (x >= (a + 1) / (a + b + 2)) return 1 - beta_probability(b, a, 1 - x);
-  return std::exp(a * std::log(x) + b * std::log1p(-x) - log_beta(a, b)) / a * continued_fraction(a, b, x);
+  return x < (a + 1) / (a + b + 2) ? lower_tail(a, b, x) : 1 - lower_tail(b, a, 1 - x);
 }
 
 double beta_quantile(double a, double b, double probability) {

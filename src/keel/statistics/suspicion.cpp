@@ -1,9 +1,12 @@
 #include "keel/statistics/suspicion.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
+#include <set>
 #include <utility>
 
+#include "keel/statistics/annotator_camps.h"
 #include "keel/statistics/exact_tests.h"
 #include "keel/statistics/intervals.h"
 
@@ -66,6 +69,22 @@ double agreement_with_others(const Agreement& all, const Agreement& of_two) {
   return total == 0 ? 0 : wilson(all.equal - of_two.equal, total).high;
 }
 
+// Pairs that agree so much more than with others are looked at again.
+constexpr double kLooksAlike = 0.05;
+using Partners = std::map<int64_t, std::set<int64_t>>;
+
+// |2 accuracy - 1|, the most that an annotator's interval allows, from the labels of all but its partners. It
+// does not matter which camp is right: two of one side agree with (1 + product) / 2, whatever that side is.
+double highest_skill(std::span<const Label> labels, int64_t annotator, const std::set<int64_t>& partners) {
+  std::vector<Label> rest;
+  for (const Label& label : labels)
+    if (!partners.contains(label.annotator)) rest.push_back(label);
+  for (const AnnotatorAccuracy& one : annotator_camps(rest).annotators)
+    if (one.annotator == annotator)
+      return std::max(std::abs(2 * one.interval.low - 1), std::abs(2 * one.interval.high - 1));
+  return 1;
+}
+
 }  // namespace
 
 std::vector<Sign> position_signs(std::span<const ShownChoice> choices) {
@@ -87,7 +106,8 @@ std::vector<Sign> length_signs(std::span<const LengthChoice> choices) {
   std::vector<int64_t> all;
   for (const LengthChoice& choice : choices) all.push_back(choice.annotator);
   std::vector<Sign> signs;
-  for (const int64_t annotator : Names(std::move(all)).sorted()) {
+  const Names annotators(std::move(all));
+  for (const int64_t annotator : annotators.sorted()) {
     const TwoGroups counts = length_errors(choices, annotator);
     const int64_t shorter = counts.first_with + counts.first_without,
                   longer = counts.second_with + counts.second_without;
@@ -125,22 +145,29 @@ std::vector<Sign> speed_signs(std::span<const TimedJudgement> judgements) {
   return corrected(std::move(signs));
 }
 
-std::vector<Sign> copying_signs(std::span<const Label> labels, const DawidSkene& fit) {
+std::vector<Sign> copying_signs(std::span<const Label> labels) {
   const Agreements found = agreements_of(labels);
-  const Names annotators(fit.annotators);
   std::vector<Sign> signs;
+  Partners partners;
   for (const auto& [two, agreement] : found.of_two) {
-    const double a = fit.accuracy(annotators.position(two.first)),
-                 b = fit.accuracy(annotators.position(two.second));
-    const double expected =
-        std::max({a * b + (1 - a) * (1 - b), agreement_with_others(found.of_one.at(two.first), agreement),
-                  agreement_with_others(found.of_one.at(two.second), agreement)});
+    const double expected = std::max(agreement_with_others(found.of_one.at(two.first), agreement),
+                                     agreement_with_others(found.of_one.at(two.second), agreement));
     signs.push_back({.annotator = two.first,
                      .other = two.second,
                      .count = agreement.equal,
                      .total = agreement.total,
                      .expected = expected,
                      .p = binomial_at_least(agreement.equal, agreement.total, expected)});
+    if (signs.back().p >= kLooksAlike) continue;
+    partners[two.first].insert(two.second), partners[two.second].insert(two.first);
+  }
+  std::map<int64_t, double> skills;
+  for (const auto& [annotator, others] : partners)
+    skills[annotator] = highest_skill(labels, annotator, others);
+  for (Sign& sign : signs) {
+    if (sign.p >= kLooksAlike) continue;
+    sign.expected = std::max(sign.expected, (1 + skills.at(sign.annotator) * skills.at(sign.other)) / 2);
+    sign.p = binomial_at_least(sign.count, sign.total, sign.expected);
   }
   return corrected(std::move(signs));
 }

@@ -6,14 +6,14 @@
 // length     Whoever errs, errs as often in favour of long texts as of short ones; what others said of the
 //            same items stands for what is right, so a taste for length that all share is no sign.
 // speed      Answers faster than anybody reads, compared with how often the others give such answers.
-// copying    Two who agree more often than the accuracy of both allows, and than either agrees with others.
+// copying    Two who agree more often than either agrees with others, and than the accuracy of both allows,
+//            each measured without those who agree with it so: copies would otherwise vouch for one another.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <vector>
 
-#include "keel/statistics/dawid_skene.h"
 #include "keel/statistics/judgements.h"
 
 namespace keel {
@@ -54,8 +54,8 @@ inline constexpr double kFastestReading = 1000;  // words a minute
 /// One-sided: too many fast ones.
 std::vector<Sign> speed_signs(std::span<const TimedJudgement> judgements);
 
-/// Of every two annotators with items in common that are labelled by name in a fit of two categories.
-/// One-sided: too much agreement.
-std::vector<Sign> copying_signs(std::span<const Label> labels, const DawidSkene& fit);
+/// Of every two annotators with items in common; labels have two categories at most. One-sided: too much
+/// agreement.
+std::vector<Sign> copying_signs(std::span<const Label> labels);
 
 }  // namespace keel

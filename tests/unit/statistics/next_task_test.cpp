@@ -25,16 +25,17 @@ TEST(NextTask, ValueIsClosenessTimesTheVarianceOfTheDifference) {
   EXPECT_NEAR(value(1, 1), 0, 1e-12);
 }
 
-TEST(NextTask, ADistantPairTellsLess) {
+// 19 to 1: strengths ±s under the prior solve 19 - 20 sigmoid(2s) = s / 9.
+TEST(NextTask, ClosenessIsOfTheFittedStrengths) {
   std::vector<Battle> battles;
-  for (int i = 0; i < 20; ++i) {
-    battles.push_back({.first = 1, .second = 2, .outcome = i % 2 == 0 ? 1.0 : 0.0});
-    battles.push_back({.first = 3, .second = 4, .outcome = i < 19 ? 1.0 : 0.0});
+  for (int i = 0; i < 20; ++i) battles.push_back({.first = 3, .second = 4, .outcome = i < 19 ? 1.0 : 0.0});
+  double low = 0, high = 10;
+  for (int i = 0; i < 100; ++i) {
+    const double s = (low + high) / 2;
+    (19 - 20 / (1 + std::exp(-2 * s)) > s / 9 ? low : high) = s;
   }
-  const ComparisonValue value(battles, {});
-  EXPECT_GT(ComparisonValue(battles, {})(1, 2), 0);
-  const double close = value(1, 2), variance_close = close / 0.25;
-  EXPECT_LT(value(3, 4) / variance_close, 0.25);
+  const double p = 1 / (1 + std::exp(-2 * low)), closeness = p * (1 - p);
+  EXPECT_NEAR(ComparisonValue(battles, {})(3, 4), closeness * 2 / (1.0 / 9 + 40 * closeness), 1e-9);
 }
 
 TEST(NextTask, MembersThatDisagreeAreAskedAbout) {
@@ -112,7 +113,7 @@ TEST(NextTask, UncertainNeedsNoMoreLabelsThanRandom) {
       accuracies([](const auto&, const auto&, int64_t, int64_t, double draw) { return draw; });
   const auto uncertain = accuracies([](const auto&, const ComparisonValue& value, int64_t i, int64_t j,
                                        double draw) { return value(i, j) * (1 + 1e-6 * draw); });
-  for (const double accuracy : {0.75, 0.8, 0.84})
+  for (const double accuracy : {0.8, 0.84, 0.87, 0.89})
     std::cout << "right order of " << accuracy << ": random " << labels_until(random, accuracy)
               << " labels, uncertain " << labels_until(uncertain, accuracy) << "\n";
   EXPECT_LE(labels_until(uncertain, 0.84), labels_until(random, 0.84));

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "keel/statistics/annotator_camps.h"
 #include "keel/statistics/exact_tests.h"
 #include "statistics/annotators.h"
 
@@ -58,7 +57,7 @@ TEST(Suspicion, TooFastIsFasterThanReadingAndThanTheOthers) {
   EXPECT_LT(signs[0].corrected, 1e-9);
   EXPECT_EQ(signs[1].count, 0);
   EXPECT_EQ(signs[2].count, 0);
-  EXPECT_EQ(signs[1].p, 1);
+  EXPECT_NEAR(signs[1].p, 1, 1e-9);
 }
 
 double right_85(int64_t, int64_t) {
@@ -72,16 +71,42 @@ TEST(Suspicion, ACopyIsFoundAndNobodyElse) {
     if (label.annotator == 3) copies.push_back({8, label.item, label.category});
   labels.insert(labels.end(), copies.begin(), copies.end());
   std::vector<std::pair<int64_t, int64_t>> found;
-  for (const Sign& sign : copying_signs(labels, annotator_camps(labels).fit))
+  for (const Sign& sign : copying_signs(labels))
     if (sign.corrected < 0.05) found.emplace_back(sign.annotator, sign.other);
   EXPECT_EQ(found, (std::vector<std::pair<int64_t, int64_t>>{{3, 8}}));
+}
+
+// Three accounts of one program would vouch for one another, if each were measured beside the others.
+TEST(Suspicion, ARingOfCopiesIsFound) {
+  auto labels = simulated_labels(8, 400, 4, 6, right_85);
+  std::vector<Label> copies;
+  for (const Label& label : labels)
+    if (label.annotator == 3)
+      for (const int64_t copy : {8, 9, 10}) copies.push_back({copy, label.item, label.category});
+  labels.insert(labels.end(), copies.begin(), copies.end());
+  int64_t found = 0;
+  for (const Sign& sign : copying_signs(labels)) {
+    const auto in_ring = [](int64_t who) { return who == 3 || who >= 8; };
+    const bool both = in_ring(sign.annotator) && in_ring(sign.other);
+    found += both && sign.corrected < 0.05;
+    EXPECT_TRUE(both || sign.corrected > 0.05) << sign.annotator << " " << sign.other;
+  }
+  EXPECT_EQ(found, 6);
+}
+
+// The two best of a mediocre crowd agree more with one another than with anybody else.
+TEST(Suspicion, TheBestTwoAreNoCopies) {
+  const auto crowd = [](int64_t annotator, int64_t) { return annotator < 2 ? 0.97 : 0.68; };
+  const auto labels = simulated_labels(10, 900, 5, 12, crowd);
+  for (const Sign& sign : copying_signs(labels))
+    EXPECT_GT(sign.corrected, 0.05) << sign.annotator << " " << sign.other;
 }
 
 // Hostile annotators agree with one another because all say the contrary, independently: no copies.
 TEST(Suspicion, ThoseWhoSayTheContraryAreNoCopies) {
   const auto crowd = [](int64_t annotator, int64_t) { return annotator < 10 ? 0.85 : 0.1; };
   const auto labels = simulated_labels(14, 600, 5, 7, crowd);
-  for (const Sign& sign : copying_signs(labels, annotator_camps(labels).fit))
+  for (const Sign& sign : copying_signs(labels))
     EXPECT_GT(sign.corrected, 0.05) << sign.annotator << " " << sign.other;
 }
 
@@ -92,7 +117,7 @@ TEST(Suspicion, TargetedCollusionShowsAsAgreement) {
   };
   const auto labels = simulated_labels(10, 2000, 4, 8, crowd);
   int64_t together = 0;
-  for (const Sign& sign : copying_signs(labels, annotator_camps(labels).fit)) {
+  for (const Sign& sign : copying_signs(labels)) {
     const bool both = sign.annotator < 3 && sign.other < 3;
     together += both && sign.corrected < 0.05;
     EXPECT_TRUE(both || sign.corrected > 0.05) << sign.annotator << " " << sign.other;
