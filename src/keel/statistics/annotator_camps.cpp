@@ -112,6 +112,19 @@ const char* belief_name(Belief belief) {
   return "none";
 }
 
+Interval annotator_interval(std::span<const Label> labels, int64_t annotator) {
+  MissingLabels known;
+  if (labels.empty()) return known.interval(kSmoothing);
+  const DawidSkene fit = dawid_skene(
+      labels,
+      {.confusion = Confusion::one_coin, .even_prior = true, .smoothing = kSmoothing, .tolerance = 1e-4});
+  const Names items(fit.items), categories(fit.categories);
+  for (const Label& label : labels)
+    if (label.annotator == annotator)
+      known.add(fit.probability(items.position(label.item), categories.position(label.category)));
+  return known.interval(kSmoothing);
+}
+
 Camps annotator_camps(std::span<const Label> labels, const CampOptions& options) {
   check(labels, options);
   Camps camps{.fit = fit_of(labels, {}, options.even_prior, false)};

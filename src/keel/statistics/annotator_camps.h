@@ -66,6 +66,10 @@ struct Camps {
 /// Errors: [annotator_camps] no labels, other than two categories, a bound outside [0.5, 1].
 Camps annotator_camps(std::span<const Label> labels, const CampOptions& options = {});
 
+/// The 95 % interval of one annotator's accuracy alone, both sides alike, by an EM that ends early: for
+/// whoever asks it of many parts of the labels. [0, 1] without labels of theirs.
+Interval annotator_interval(std::span<const Label> labels, int64_t annotator);
+
 const char* belief_name(Belief belief);  // "uncontradicted", "majority", "gold", "none"
 
 }  // namespace keel

@@ -143,7 +143,6 @@ void Estimation::judge() {
 
 DawidSkene Estimation::run() {
   constexpr int kRounds = 10000;
-  constexpr double kNear = 1e-9;  // of every probability, in a round
   start();
   for (int round = 0; round < kRounds; ++round) {
     const std::vector<double> before = fit_.posterior;
@@ -152,7 +151,7 @@ DawidSkene Estimation::run() {
     double largest = 0;
     for (size_t i = 0; i < before.size(); ++i)
       largest = std::max(largest, std::abs(before[i] - fit_.posterior[i]));
-    if (largest < kNear) break;
+    if (largest < options_.tolerance) break;
   }
   return std::move(fit_);
 }

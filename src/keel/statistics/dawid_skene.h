@@ -27,6 +27,7 @@ struct DawidSkeneOptions {
   double smoothing = 0;
   std::map<int64_t, int64_t> gold = {};  // known: the category of an item
   bool against_majority = false;         // EM starts from the votes turned around; two categories
+  double tolerance = 1e-9;               // EM ends when no posterior moves more in a round
 };
 
 /// Numbers are places in `annotators`, `items` and `categories`, which are sorted.

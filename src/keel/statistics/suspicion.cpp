@@ -79,10 +79,8 @@ double highest_skill(std::span<const Label> labels, int64_t annotator, const std
   std::vector<Label> rest;
   for (const Label& label : labels)
     if (!partners.contains(label.annotator)) rest.push_back(label);
-  for (const AnnotatorAccuracy& one : annotator_camps(rest).annotators)
-    if (one.annotator == annotator)
-      return std::max(std::abs(2 * one.interval.low - 1), std::abs(2 * one.interval.high - 1));
-  return 1;
+  const Interval interval = annotator_interval(rest, annotator);
+  return std::max(std::abs(2 * interval.low - 1), std::abs(2 * interval.high - 1));
 }
 
 }  // namespace

@@ -90,7 +90,7 @@ TEST_F(TargetRows, StrengthsAreThoseOfTheStatedPrior) {
 
 TEST_F(TargetRows, RatingsAreReadByEachAnnotatorsOwnScale) {
   const auto rows =
-      written({rating(1, 1, 5), rating(1, 2, 7), rating(2, 1, 1), rating(2, 2, 3), rating(3, 1, 4)},
+      written({rating(1, 1, 3), rating(1, 2, 7), rating(2, 1, 1), rating(2, 2, 3), rating(3, 1, 4)},
               Targets::standardised_ratings);
   ASSERT_EQ(rows.size(), 5u);
   EXPECT_NEAR(rows[0].at("ratings").at("helpful").get<double>(), -1, 1e-12);

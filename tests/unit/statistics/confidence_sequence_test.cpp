@@ -70,6 +70,7 @@ TEST(ConfidenceSequence, SaysWhatIsDecidedAndKeepsToIt) {
   const Certificate still = certify(votes);
   EXPECT_EQ(still.verdict, Verdict::better);
   EXPECT_EQ(still.rate, 0.5);
+  EXPECT_GT(still.interval.low, 0.5);  // what was refuted once
   for (double& vote : votes) vote = 1 - vote;
   EXPECT_EQ(certify(votes).verdict, Verdict::worse);
 }

@@ -39,8 +39,8 @@ TEST(NextTask, ClosenessIsOfTheFittedStrengths) {
 }
 
 TEST(NextTask, MembersThatDisagreeAreAskedAbout) {
-  // the second member's scale is ten times the first's, and it agrees on the first task alone
-  const auto priorities = disagreement_priorities({{{1, 0}, {10, 0}}, {{1, 0}, {0, 10}}, {{0, 0}, {5, 5}}});
+  // the second member's scale is larger than the first's, and it agrees on the first task alone
+  const auto priorities = disagreement_priorities({{{1, 0}, {10, 0}}, {{1, 0}, {0, 1}}, {{0, 0}, {5, 5}}});
   EXPECT_LT(priorities[0], priorities[1]);
   EXPECT_NEAR(priorities[2], 0, 1e-12);
   EXPECT_THROW(disagreement_priorities({{{1}, {2}}, {{1}}}), Error);
