@@ -2,7 +2,7 @@
 
 Ten are right 85 % of the time, six always say the contrary, four say anything. The teacher who is right prefers the
 answer that addresses its reader more often (you, your); pairs without a difference are left out. The answers are
-tulu-2-dpo-13b's to alpacaeval's instructions, cut to forty words; held-out pairs are of other instructions, judged by
+tulu-2-dpo-13b's to alpacaeval's instructions, cut to 24 words; held-out pairs are of other instructions, judged by
 the teacher. A reward model is trained from TinyStories-656K on three sets of rows of equal number:
 
     clean         what the teacher says
@@ -24,8 +24,8 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ANNOTATORS, LABELS, PAIRS, HELD_OUT = 20, 3, 2000, 800
-HELD_OUT_INSTRUCTIONS, WORDS = 205, 40
-TRAINING = {"steps": 750, "batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 50, "max_length": 128}
+HELD_OUT_INSTRUCTIONS, WORDS = 205, 24
+TRAINING = {"steps": 400, "batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 50, "max_length": 256}
 T_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}  # n seeds
 
 

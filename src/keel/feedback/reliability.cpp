@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <map>
 #include <set>
 
 #include "keel/base/error.h"
 #include "keel/feedback/comparison_items.h"
+#include "keel/feedback/labels.h"
 #include "keel/feedback/leaderboard.h"
 #include "keel/statistics/annotator_ability.h"
 #include "keel/statistics/exact_tests.h"
@@ -15,6 +17,7 @@
 namespace keel::feedback {
 namespace {
 
+constexpr double kSaysNothing = 0.2;  // of Youden's index
 constexpr const char* kUntold = "cannot be told without gold items";
 
 double words_of(const std::string& text) {
@@ -114,6 +117,27 @@ void add_abilities(std::map<int64_t, AnnotatorReport>& annotators, const std::ve
   }
 }
 
+// Yes/no labels: how far each annotator is right, and what each makes of a yes and of a no.
+Camps add_labels(std::map<int64_t, AnnotatorReport>& annotators, const std::vector<JudgedRow>& rows,
+                 const ReliabilityOptions& options) {
+  for (const LabelSet& set : label_sets(rows)) {
+    if (set.name != "labels") continue;
+    Camps camps =
+        annotator_camps(set.labels, {.most_hostile = options.most_hostile, .gold = {}, .even_prior = false});
+    for (const AnnotatorAccuracy& one : camps.annotators)
+      annotators.at(one.annotator).labels = LabelAccuracy{.accuracy = one};
+    const DawidSkene full = dawid_skene(set.labels, {.smoothing = 1});
+    for (size_t i = 0; i < full.annotators.size() && full.categories.size() == 2; ++i) {
+      LabelAccuracy& of = *annotators.at(full.annotators[i]).labels;
+      of.no_kept = full.confused(i, 0, 0), of.yes_kept = full.confused(i, 1, 1);
+      // As likely to say yes of a no as of a yes: however often that is right, it says nothing.
+      if (std::abs(of.yes_kept + of.no_kept - 1) < kSaysNothing) of.accuracy.side = Side::chance;
+    }
+    return camps;
+  }
+  return {};
+}
+
 // How often two labels of an item are equal, with members of one's own group and with others.
 struct GroupAgreement {
   TwoGroups counts;  // first: within the group; with: equal
@@ -176,9 +200,11 @@ bool follows_group(const GroupAgreements& found, int64_t annotator) {
 }
 
 std::string verdict_of(const AnnotatorReport& report, const Reliability& all, const GroupAgreements& groups) {
-  switch (report.accuracy.side) {
+  const bool by_labels = report.accuracy.labels == 0 && report.labels;
+  const Belief belief = by_labels ? all.label_camps.belief : all.camps.belief;
+  switch (by_labels ? report.labels->accuracy.side : report.accuracy.side) {
     case Side::with:
-      return all.camps.belief == Belief::none ? kUntold : "reliable";
+      return belief == Belief::none ? kUntold : "reliable";
     case Side::chance:
       return "no better than a coin";
     case Side::unclear:
@@ -187,23 +213,24 @@ std::string verdict_of(const AnnotatorReport& report, const Reliability& all, co
       break;
   }
   if (follows_group(groups, report.id)) return "differs with its group";
-  return all.camps.belief == Belief::none ? kUntold : "hostile: says the contrary";
+  return belief == Belief::none ? kUntold : "hostile: says the contrary";
 }
 
-std::string names_on(const Reliability& report, Side side) {
+std::string names_on(const Camps& camps, Side side, const std::map<int64_t, AnnotatorReport>& annotators) {
   std::string names;
-  for (const AnnotatorReport& one : report.annotators)
-    if (one.accuracy.side == side) names += (names.empty() ? "" : ", ") + one.annotator.name;
+  for (const AnnotatorAccuracy& one : camps.annotators)
+    if (one.side == side) names += (names.empty() ? "" : ", ") + annotators.at(one.annotator).annotator.name;
   return names;
 }
 
 void add_untold(Reliability& report, const std::vector<Sign>& copies,
                 const std::map<int64_t, AnnotatorReport>& annotators) {
-  const Camps& camps = report.camps;
-  if (!camps.annotators.empty() && camps.belief == Belief::none)
-    report.untold.push_back("two camps contradict each other, " + std::to_string(camps.with) + " (" +
-                            names_on(report, Side::with) + ") and " + std::to_string(camps.against) + " (" +
-                            names_on(report, Side::against) + "): which one is right " + kUntold);
+  for (const Camps* camps : {&report.camps, &report.label_camps})
+    if (!camps->annotators.empty() && camps->belief == Belief::none)
+      report.untold.push_back(
+          "two camps contradict each other, " + std::to_string(camps->with) + " (" +
+          names_on(*camps, Side::with, annotators) + ") and " + std::to_string(camps->against) + " (" +
+          names_on(*camps, Side::against, annotators) + "): which one is right " + kUntold);
   for (const Sign& sign : copies)
     if (sign.corrected < kLevel)
       report.untold.push_back(annotators.at(sign.annotator).annotator.name + " and " +
@@ -238,6 +265,14 @@ std::string evidence_text(const Evidence& evidence) {
   return evidence.what + text.data();
 }
 
+std::string labels_line(const LabelAccuracy& labels) {
+  std::array<char, 160> text{};
+  std::snprintf(text.data(), text.size(), "; keeps %.0f %% of yes, %.0f %% of no\n", 100 * labels.yes_kept,
+                100 * labels.no_kept);
+  return "    " + std::to_string(labels.accuracy.labels) + " yes/no labels, accuracy " +
+         interval_text(labels.accuracy.accuracy, labels.accuracy.interval) + text.data();
+}
+
 std::string annotator_line(const AnnotatorReport& one) {
   std::array<char, 320> line{};
   const std::string accuracy =
@@ -248,6 +283,7 @@ std::string annotator_line(const AnnotatorReport& one) {
                 static_cast<long long>(one.accuracy.shared), accuracy.c_str(), ability.c_str(),
                 one.verdict.c_str());
   std::string text = line.data();
+  if (one.labels) text += labels_line(*one.labels);
   for (const Evidence& evidence : one.evidence) text += "    " + evidence_text(evidence) + "\n";
   return text;
 }
@@ -298,6 +334,13 @@ Json annotator_json(const AnnotatorReport& one) {
   object["accuracy"] =
       one.accuracy.labels == 0 ? Json() : interval_json(one.accuracy.accuracy, one.accuracy.interval);
   object["ability"] = one.ability ? interval_json(*one.ability, one.ability_interval) : Json();
+  if (one.labels) {
+    const AnnotatorAccuracy& labels = one.labels->accuracy;
+    object["yes_no"] = {{"labels", labels.labels},
+                        {"accuracy", interval_json(labels.accuracy, labels.interval)},
+                        {"yes_kept", one.labels->yes_kept},
+                        {"no_kept", one.labels->no_kept}};
+  }
   if (!one.group.empty()) object["group"] = one.group;
   return object;
 }
@@ -356,6 +399,7 @@ Reliability reliability(const std::vector<JudgedRow>& rows, const std::vector<Ju
     for (const AnnotatorAccuracy& one : report.camps.annotators) annotators.at(one.annotator).accuracy = one;
     copies = copying_signs(labels);
   }
+  report.label_camps = add_labels(annotators, rows, options);
   add_abilities(annotators, rows);
   add_signs(annotators, copies, "agrees beyond independence with");
   add_signs(annotators, position_signs(seen.shown), "prefers one place, the first shown");
@@ -394,6 +438,8 @@ Json reliability_json(const Reliability& report) {
           {"against", report.camps.against},
           {"gold_items", report.camps.gold_items},
           {"gold_evidence", report.camps.gold_evidence},
+          {"yes_no_belief",
+           report.label_camps.annotators.empty() ? Json() : Json(belief_name(report.label_camps.belief))},
           {"annotators", annotators},
           {"groups", groups},
           {"untold", report.untold}};

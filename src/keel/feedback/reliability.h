@@ -2,8 +2,9 @@
 // says what was counted, and what cannot be told from labels alone is said to be so.
 //
 // Comparisons are items with two sides (statistics/annotator_camps.h); a ranking of K is its pairs, ties say
-// nothing. Where completions have models, abilities are estimated as well (annotator_ability.h). Signs of
-// not judging what is shown are statistics/suspicion.h's; one counts as evidence from kLevel on.
+// nothing. Yes/no labels are measured by themselves, with what each annotator makes of a yes and of a no
+// (dawid_skene.h). Where completions have models, abilities are estimated as well (annotator_ability.h).
+// Signs of not judging what is shown are statistics/suspicion.h's; one counts as evidence below kLevel.
 //
 // Annotators may belong to a group: `group` in their parameters. Whoever contradicts the others and agrees
 // with their own group is no suspect; how far groups agree, and what they covered, is reported.
@@ -37,15 +38,22 @@ struct Evidence {
   double p = 1;         // corrected
 };
 
+/// Of yes/no labels.
+struct LabelAccuracy {
+  AnnotatorAccuracy accuracy = {};
+  double yes_kept = 0.5, no_kept = 0.5;  // the probability that a true yes is labelled so, and a true no
+};
+
 struct AnnotatorReport {
   Annotator annotator = {};
   int64_t id = 0;
   std::string group = {};  // "" where it has none
   int64_t judgements = 0;
-  AnnotatorAccuracy accuracy = {};     // of comparisons
+  AnnotatorAccuracy accuracy = {};  // of comparisons
+  std::optional<LabelAccuracy> labels = {};
   std::optional<double> ability = {};  // Bradley-Terry with ability, over models
   Interval ability_interval = {0, 1};
-  std::string verdict = {};
+  std::string verdict = {};  // by comparisons; of whoever made none, by labels
   std::vector<Evidence> evidence = {};
 };
 
@@ -60,7 +68,8 @@ struct GroupReport {
 };
 
 struct Reliability {
-  Camps camps = {};  // of comparisons; without any, no annotators are in it
+  Camps camps = {};        // of comparisons; without any, no annotators are in it
+  Camps label_camps = {};  // of yes/no labels, likewise
   std::vector<AnnotatorReport> annotators = {};
   std::vector<GroupReport> groups = {};
   int64_t items = 0, items_of_several = 0;

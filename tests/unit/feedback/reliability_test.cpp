@@ -93,6 +93,27 @@ TEST(Reliability, AGroupOfAnotherViewIsNotAccused) {
   EXPECT_LT(report.groups[1].p, 1e-6);
 }
 
+// Annotator 5 says yes to everything.
+TEST(Reliability, YesAndNoAreMeasuredByThemselves) {
+  std::vector<JudgedRow> rows;
+  for (JudgedRow& row : judged_pairs(6, 400, 3, 7, [](int64_t) { return 0.9; })) {
+    row.judgement.label = row.judgement.ranks[0] == 1 || row.judgement.annotator == 5;
+    row.judgement.type = JudgementType::label, row.judgement.ranks = {};
+    row.completions.resize(1);
+    rows.push_back(row);
+  }
+  const Reliability report = reliability(rows, {});
+  const LabelAccuracy& fair = report.annotators[0].labels.value();
+  EXPECT_NEAR(fair.yes_kept, 0.9, 0.06);
+  EXPECT_NEAR(fair.no_kept, 0.9, 0.06);
+  EXPECT_EQ(report.annotators[0].verdict, "reliable");
+  const LabelAccuracy& yes = report.annotators[5].labels.value();
+  EXPECT_GT(yes.yes_kept, 0.97);
+  EXPECT_LT(yes.no_kept, 0.05);
+  EXPECT_EQ(report.annotators[5].verdict, "no better than a coin");
+  EXPECT_NE(reliability_text(report).find("keeps 9"), std::string::npos);
+}
+
 TEST(Reliability, GoldIsReadFromTasks) {
   const TemporaryFolder folder;
   const auto store = open_store((folder / "feedback.db").string(), Access::create);
