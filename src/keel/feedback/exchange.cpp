@@ -1,6 +1,7 @@
 #include "keel/feedback/exchange.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "keel/base/files.h"
@@ -258,14 +259,33 @@ std::optional<Json> judgement_json(const JudgedRow& row) {
   return object;
 }
 
+std::optional<Json> judgement_json(JudgedRow row, double weight) {
+  const bool turned = weight < 0;
+  auto& ranks = row.judgement.ranks;
+  if (turned && !ranks.empty()) {
+    const int64_t ends =
+        *std::min_element(ranks.begin(), ranks.end()) + *std::max_element(ranks.begin(), ranks.end());
+    for (int64_t& rank : ranks) rank = ends - rank;
+  }
+  if (turned && row.judgement.label) row.judgement.label = !*row.judgement.label;
+  std::optional<Json> object = judgement_json(row);
+  if (!object) return object;
+  (*object)["weight"] = std::round(std::abs(weight) * 1e6) / 1e6;
+  if (turned) (*object)["turned"] = true;
+  return object;
+}
+
 ExportCounts export_judgements(Store& store, Kinds kinds, int64_t last_event,
                                const std::filesystem::path& path,
-                               const std::optional<std::set<JudgementType>>& types) {
+                               const std::optional<std::set<JudgementType>>& types,
+                               const JudgementWeight& weight) {
   ExportCounts counts;
   AtomicFile file(path);
   for (const JudgedRow& row : store.judgements(kinds, last_event)) {
     const JudgementType type = row.judgement.type;
-    const std::optional<Json> object = types && !types->contains(type) ? std::nullopt : judgement_json(row);
+    const std::optional<Json> object = types && !types->contains(type) ? std::nullopt
+                                       : weight                        ? judgement_json(row, weight(row))
+                                                                       : judgement_json(row);
     ++(object ? counts.written : counts.left_out)[type];
     if (object) file.write(json_text(*object) + "\n");
   }

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -40,14 +41,22 @@ struct ExportCounts {
   std::map<JudgementType, int64_t> written = {}, left_out = {};
 };
 
+/// What a judgement counts; below 0: turned around, so much.
+using JudgementWeight = std::function<double(const JudgedRow&)>;
+
 /// Writes JSON lines in the order of events, atomically: of the types that are wanted, or of all that have
 /// rows.
 ExportCounts export_judgements(Store& store, Kinds kinds, int64_t last_event,
                                const std::filesystem::path& path,
-                               const std::optional<std::set<JudgementType>>& types = {});
+                               const std::optional<std::set<JudgementType>>& types = {},
+                               const JudgementWeight& weight = {});
 
 /// One row of an export; nothing for a judgement that has none: flags, comments, skips, and what speaks of a
 /// text that was redacted.
 std::optional<Json> judgement_json(const JudgedRow& row);
+
+/// The same with its weight, to six digits. Below 0 the row says the contrary, "turned": true: a label's
+/// other value, a ranking from the other end.
+std::optional<Json> judgement_json(JudgedRow row, double weight);
 
 }  // namespace keel::feedback

@@ -4,17 +4,11 @@
 #include <cmath>
 #include <map>
 #include <set>
-#include <tuple>
+
+#include "keel/feedback/comparison_items.h"
 
 namespace keel::feedback {
 namespace {
-
-// What an annotator saw of a completion: two samples of one text are one.
-using Content = std::pair<std::string, std::vector<int64_t>>;
-
-Content content_of(const Passage& passage) {
-  return passage.text.empty() ? Content{"", passage.ids} : Content{passage.text, {}};
-}
 
 // Numbers items as they come, and keeps the last category that an annotator put each into.
 template <class Item>
@@ -35,18 +29,17 @@ class Labels {
   std::map<std::pair<int64_t, int64_t>, int64_t> categories_;  // item, annotator
 };
 
-using Single = std::pair<int64_t, Content>;          // of a prompt
-using Pair = std::tuple<int64_t, Content, Content>;  // the smaller content first
+using Single = std::pair<int64_t, Content>;  // of a prompt
 
-void put_pairs(Labels<Pair>& labels, const JudgedRow& row) {
+void put_pairs(ComparisonItems& items, Labels<int64_t>& labels, const JudgedRow& row) {
   const auto& ranks = row.judgement.ranks;
   for (size_t i = 0; i < ranks.size(); ++i)
-    for (size_t j = 0; j < ranks.size(); ++j) {
-      const Content first = content_of(row.completions[i].passage),
-                    second = content_of(row.completions[j].passage);
-      if (first < second)
-        labels.put(row.judgement.annotator, {row.judgement.prompt, first, second},
-                   (ranks[i] < ranks[j]) - (ranks[i] > ranks[j]));
+    for (size_t j = i + 1; j < ranks.size(); ++j) {
+      const auto pair =
+          items.number(row.judgement.prompt, row.completions[i].passage, row.completions[j].passage);
+      if (!pair) continue;
+      const int64_t first = (ranks[i] < ranks[j]) - (ranks[i] > ranks[j]);
+      labels.put(row.judgement.annotator, pair->item, first * pair->first_is_better);
     }
 }
 
@@ -101,12 +94,13 @@ Json set_json(const LabelSet& set, const std::map<int64_t, std::string>& names, 
 }  // namespace
 
 std::vector<LabelSet> label_sets(const std::vector<JudgedRow>& rows) {
-  Labels<Pair> comparisons;
+  ComparisonItems items;
+  Labels<int64_t> comparisons;
   Labels<Single> labels;
   std::map<std::string, Labels<Single>> ratings;
   for (const JudgedRow& row : rows) {
     const Judgement& judgement = row.judgement;
-    if (judgement.type == JudgementType::ranking) put_pairs(comparisons, row);
+    if (judgement.type == JudgementType::ranking) put_pairs(items, comparisons, row);
     if (row.completions.empty()) continue;
     const Single single = {judgement.prompt, content_of(row.completions[0].passage)};
     if (judgement.type == JudgementType::label) labels.put(judgement.annotator, single, *judgement.label);

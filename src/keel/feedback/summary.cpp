@@ -7,15 +7,10 @@
 #include <tuple>
 #include <utility>
 
+#include "keel/feedback/comparison_items.h"
+
 namespace keel::feedback {
 namespace {
-
-// What an annotator saw of a completion: two samples of one text are one.
-using Content = std::pair<std::string, std::vector<int64_t>>;
-
-Content content_of(const Passage& passage) {
-  return passage.text.empty() ? Content{"", passage.ids} : Content{passage.text, {}};
-}
 
 // A pair of contents of a prompt, the smaller one first.
 using PairKey = std::tuple<int64_t, Content, Content>;

@@ -20,8 +20,9 @@ bool is_wanted(JudgementType type, Wanted wanted) {
 }
 
 // The row of an export. An edit is learned from as text, or as better than what it was made from.
-std::optional<Json> row_of(JudgedRow row, Wanted wanted) {
-  if (row.judgement.type != JudgementType::edit || row.completions.empty()) return judgement_json(row);
+std::optional<Json> row_of(JudgedRow row, Wanted wanted, const JudgementWeight& weight) {
+  if (row.judgement.type != JudgementType::edit || row.completions.empty())
+    return weight ? judgement_json(row, weight(row)) : judgement_json(row);
   const std::string found = row.completions[0].passage.text;
   row.judgement.type = JudgementType::demonstration;
   row.completions.clear();
@@ -34,24 +35,36 @@ std::optional<Json> row_of(JudgedRow row, Wanted wanted) {
   return object;
 }
 
+TrainingRowsCounts write_targets(const std::vector<JudgedRow>& rows, const TrainingRowsRequest& request,
+                                 const std::filesystem::path& path, const std::filesystem::path& held_out) {
+  std::vector<JudgedRow> kept, apart;
+  for (const JudgedRow& row : rows)
+    (request.held_out.contains(row.annotator.name) ? apart : kept).push_back(row);
+  TrainingRowsCounts counts{.written = write_target_rows(kept, request.targets, path)};
+  if (!request.held_out.empty()) counts.held_out = write_target_rows(apart, request.targets, held_out);
+  return counts;
+}
+
 }  // namespace
 
 TrainingRowsCounts write_training_rows(Store& store, const TrainingRowsRequest& request,
                                        const std::filesystem::path& path,
                                        const std::filesystem::path& held_out) {
+  const std::vector<JudgedRow> rows = store.judgements(request.kinds, request.last_event);
+  if (request.targets != Targets::none) return write_targets(rows, request, path, held_out);
   TrainingRowsCounts counts;
   std::string kept, apart;
-  for (const JudgedRow& row : store.judgements(request.kinds, request.last_event)) {
+  for (const JudgedRow& row : rows) {
     if (!is_wanted(row.judgement.type, request.wanted)) continue;
-    std::optional<Json> object = row_of(row, request.wanted);
+    const bool is_apart = request.held_out.contains(row.annotator.name);
+    std::optional<Json> object = row_of(row, request.wanted, is_apart ? JudgementWeight() : request.weight);
     if (!object) {
       ++counts.unreadable;
       continue;
     }
-    const bool is_apart = request.held_out.contains(row.annotator.name);
-    if (request.weight && !is_apart) (*object)["weight"] = request.weight(row);
     (is_apart ? apart : kept) += json_text(*object) + "\n";
     ++(is_apart ? counts.held_out : counts.written);
+    counts.turned += object->contains("turned");
   }
   write_file_atomically(path, kept);
   if (!request.held_out.empty()) write_file_atomically(held_out, apart);

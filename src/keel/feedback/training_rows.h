@@ -5,13 +5,13 @@
 // judgement's key and annotator: whoever reads a run's rows finds the judgements in the store again.
 #pragma once
 
-#include <functional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "keel/feedback/exchange.h"
 #include "keel/feedback/store.h"
+#include "keel/feedback/target_rows.h"
 
 namespace keel::feedback {
 
@@ -24,12 +24,17 @@ struct TrainingRowsRequest {
   Kinds kinds = Kinds::human;
   int64_t last_event = 0;
   std::set<std::string> held_out = {};  // names of annotators
-  /// The weight of a judgement's row; nothing: none is written, which is 1.
-  std::function<double(const JudgedRow&)> weight = {};
+  /// The weight of a judgement's row, but of annotators who are held out; nothing: none is written, which is
+  /// 1.
+  JudgementWeight weight = {};
+  /// Other than none: numbers instead of judgements (target_rows.h), without weights; those of held-out
+  /// annotators are made of their judgements alone.
+  Targets targets = Targets::none;
 };
 
 struct TrainingRowsCounts {
   int64_t written = 0, held_out = 0;
+  int64_t turned = 0;      // of those written: say the contrary of their annotator
   int64_t unreadable = 0;  // of a text that was redacted
 };
 

@@ -14,8 +14,10 @@
 #include "keel/feedback/exchange.h"
 #include "keel/feedback/labels.h"
 #include "keel/feedback/leaderboard.h"
+#include "keel/feedback/reliability_weights.h"
 #include "keel/feedback/store.h"
 #include "keel/feedback/summary.h"
+#include "keel/feedback/target_rows.h"
 #include "keel/pipeline/recipe.h"
 #include "keel/pipeline/stages.h"
 #include "keel/rows/samples.h"
@@ -151,8 +153,8 @@ void run_import(ImportOptions& o) {
 }
 
 struct ExportOptions : StoreOptions {
-  std::string output, kinds = "human", held_out;
-  double held_out_share = 0.1;
+  std::string output, kinds = "human", held_out, weigh = "none", targets = "none";
+  double held_out_share = 0.1, most_hostile = 0.75;
   int64_t seed = 1, last_event = 0;
 
   void visit(OptionVisitor& v) override {
@@ -164,7 +166,23 @@ struct ExportOptions : StoreOptions {
       {.writes = true});
     v(&held_out_share, "held_out_share", "That share.", within(0, 1));
     v(&seed, "seed", "Which prompts are held out.", at_least(0));
+    v(&weigh, "weigh",
+      "What a comparison or a label counts: the same (none), or by how far its annotators can be relied on "
+      "(reliability), which turns around what hostile ones said.",
+      one_of({"none", "reliability"}));
+    v(&most_hostile, "most_hostile",
+      "With --weigh reliability: the largest share of annotators that may be hostile; a larger camp is "
+      "believed without gold items.",
+      within(0.5, 1));
+    v(&targets, "targets",
+      "Numbers to learn instead of judgements: what each completion's rankings amount to (elo, "
+      "bradley_terry), or ratings by each annotator's own scale (standardised_ratings).",
+      one_of({"none", "elo", "bradley_terry", "standardised_ratings"}));
     v(&output, "output", "The file of rows.", required_output());
+  }
+  void check() const override {
+    if (targets != "none" && (weigh != "none" || !held_out.empty()))
+      throw UsageError("--targets", "expected neither --weigh nor --held-out beside it");
   }
 };
 
@@ -187,7 +205,17 @@ std::string counted(const std::map<feedback::JudgementType, int64_t>& counts) {
 void run_export(ExportOptions& o) {
   const auto store = open_store(o.store, Access::read);
   const int64_t event = o.last_event > 0 ? o.last_event : store->last_event();
-  const auto counts = feedback::export_judgements(*store, feedback::kinds_named(o.kinds), event, o.output);
+  const feedback::Kinds kinds = feedback::kinds_named(o.kinds);
+  if (const auto targets = feedback::targets_named(o.targets); targets != feedback::Targets::none) {
+    const int64_t written = feedback::write_target_rows(store->judgements(kinds, event), targets, o.output);
+    log_info(std::to_string(written) + " rows of numbers up to event " + std::to_string(event));
+    return;
+  }
+  feedback::JudgementWeight weight;
+  if (o.weigh == "reliability")
+    weight = feedback::ReliabilityWeights(store->judgements(kinds, event), feedback::gold_rows(*store),
+                                          {.most_hostile = o.most_hostile});
+  const auto counts = feedback::export_judgements(*store, kinds, event, o.output, {}, weight);
   if (!o.held_out.empty()) {
     std::string kept, held;
     for_each_line(o.output, [&](std::string_view line, int64_t number) {

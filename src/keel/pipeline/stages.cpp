@@ -9,7 +9,7 @@ const std::vector<Stage>& stages() {
   static const std::vector<Stage> table = [] {
     std::vector<Stage> all;
     for (auto part : {training_stages, text_stages, row_stages, feedback_stages, store_stages,
-                      evaluation_stages, run_stages})
+                      reliability_stages, evaluation_stages, run_stages})
       for (Stage& stage : part()) all.push_back(std::move(stage));
     return all;
   }();

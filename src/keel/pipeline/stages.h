@@ -43,6 +43,7 @@ std::vector<Stage> text_stages();
 std::vector<Stage> row_stages();
 std::vector<Stage> feedback_stages();
 std::vector<Stage> store_stages();
+std::vector<Stage> reliability_stages();
 std::vector<Stage> evaluation_stages();
 std::vector<Stage> run_stages();
 

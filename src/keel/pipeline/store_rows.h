@@ -17,6 +17,8 @@ namespace keel {
 struct StoreRows {
   std::string judges = "human";
   std::vector<std::string> held_out_annotators;
+  std::string weigh = "none", targets = "none";
+  double most_hostile = 0.75;
 
   void visit(OptionVisitor& v);
   /// Puts the frozen rows in the place of options.data when that is a store, and those of held-out annotators
