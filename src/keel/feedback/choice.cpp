@@ -85,6 +85,7 @@ ChooseBy choose_by(const std::string& name) {
 
 int64_t choose_tasks(Store& store, const ChooseRequest& request) {
   const std::vector<AskedTask> tasks = rankings_of(store);
+  if (tasks.empty()) return 0;
   const std::vector<JudgedRow> rows = store.judgements(request.kinds, store.last_event());
   std::vector<double> priorities;
   if (request.by == ChooseBy::random)

@@ -14,12 +14,12 @@
 #include "keel/feedback/exchange.h"
 #include "keel/feedback/labels.h"
 #include "keel/feedback/leaderboard.h"
-#include "keel/feedback/reliability_weights.h"
 #include "keel/feedback/store.h"
 #include "keel/feedback/summary.h"
 #include "keel/feedback/target_rows.h"
 #include "keel/pipeline/recipe.h"
 #include "keel/pipeline/stages.h"
+#include "keel/pipeline/store_rows.h"
 #include "keel/rows/samples.h"
 #include "keel/scoring/reward_model.h"
 #include "keel/server/label_server.h"
@@ -213,8 +213,7 @@ void run_export(ExportOptions& o) {
   }
   feedback::JudgementWeight weight;
   if (o.weigh == "reliability")
-    weight = feedback::ReliabilityWeights(store->judgements(kinds, event), feedback::gold_rows(*store),
-                                          {.most_hostile = o.most_hostile});
+    weight = weight_by_reliability(*store, store->judgements(kinds, event), o.most_hostile);
   const auto counts = feedback::export_judgements(*store, kinds, event, o.output, {}, weight);
   if (!o.held_out.empty()) {
     std::string kept, held;

@@ -19,17 +19,25 @@ fs::path frozen_path(const std::string& output, const char* name) {
 }
 
 // What held-out annotators said is not learned from: not by the weights either.
-feedback::JudgementWeight reliability_of(feedback::Store& store, const feedback::TrainingRowsRequest& request,
-                                         double most_hostile) {
+std::vector<feedback::JudgedRow> learned_from(feedback::Store& store,
+                                              const feedback::TrainingRowsRequest& request) {
   std::vector<feedback::JudgedRow> rows = store.judgements(request.kinds, request.last_event);
   std::erase_if(
       rows, [&](const feedback::JudgedRow& row) { return request.held_out.contains(row.annotator.name); });
-  const auto weights = std::make_shared<feedback::ReliabilityWeights>(
-      rows, feedback::gold_rows(store), feedback::ReliabilityOptions{.most_hostile = most_hostile});
-  return [weights](const feedback::JudgedRow& row) { return (*weights)(row); };
+  return rows;
 }
 
 }  // namespace
+
+feedback::JudgementWeight weight_by_reliability(feedback::Store& store,
+                                                const std::vector<feedback::JudgedRow>& rows,
+                                                double most_hostile) {
+  const std::vector<feedback::JudgedRow> gold = feedback::gold_rows(store);
+  const feedback::ReliabilityOptions options{.most_hostile = most_hostile};
+  const auto weights = std::make_shared<feedback::ReliabilityWeights>(rows, gold, options);
+  for (const std::string& sentence : feedback::reliability(rows, gold, options).untold) log_warning(sentence);
+  return [weights](const feedback::JudgedRow& row) { return (*weights)(row); };
+}
 
 void StoreRows::visit(OptionVisitor& v) {
   v(&judges, "judges", "With a store as --data: whose judgements; they are never mixed in silence.",
@@ -73,7 +81,8 @@ void StoreRows::freeze(SupervisedOptions& options, feedback::Wanted wanted) cons
         .last_event = store->last_event(),
         .held_out = {held_out_annotators.begin(), held_out_annotators.end()},
         .targets = feedback::targets_named(targets)};
-    if (weigh == "reliability") request.weight = reliability_of(*store, request, most_hostile);
+    if (weigh == "reliability")
+      request.weight = weight_by_reliability(*store, learned_from(*store, request), most_hostile);
     const auto counts = feedback::write_training_rows(*store, request, rows, held_out);
     if (counts.written == 0)
       throw Error(options.data, "expected judgements to train on, got none by " + judges +

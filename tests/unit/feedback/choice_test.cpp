@@ -65,6 +65,7 @@ TEST_F(Choice, DiverseAsksForPromptsUnlikeThoseThatWereJudged) {
 }
 
 TEST_F(Choice, WithoutModelsNothingIsKnownToBeUncertain) {
+  EXPECT_EQ(choose_tasks(*store_, {.by = ChooseBy::uncertain}), 0);  // nothing is asked
   const int64_t prompt = store_->add_prompt({.text = "Question"});
   const int64_t a = store_->add_completion({.prompt = prompt, .passage = {.text = "a"}}),
                 b = store_->add_completion({.prompt = prompt, .passage = {.text = "b"}});

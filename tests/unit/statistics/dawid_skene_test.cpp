@@ -28,7 +28,8 @@ TEST(DawidSkene, TheirAnaesthetistsEqualCrowdKits) {
   expect_equal(dawid_skene(golden_labels(golden)), golden, 1e-5);
 }
 
-// The paper's table 4: the marginal probabilities of the grades are 0.40, 0.42, 0.11 and 0.07.
+// The paper's estimates of how often each grade occurs, with the first observer's three readings as one
+// observer's.
 TEST(DawidSkene, TheirGradesAreAsPublished) {
   auto labels = golden_labels(statistics_golden_file("annotators").at("anaesthetists"));
   for (Label& label : labels) label.annotator = std::max<int64_t>(label.annotator, 2);  // one, three times
