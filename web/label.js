@@ -5,7 +5,7 @@
 /** @typedef {import('./types.js').Task} Task */
 /** @typedef {import('./types.js').View} View */
 /** @typedef {import('./history.js').Past} Past */
-import { SignedOut, ask, tell } from './api.js';
+import { SignedOut, ask, tell, useToken } from './api.js';
 import { WorkClock } from './clock.js';
 import { COMMENT, FLAG, SKIP, askNote, showGuidelines, showKeys } from './dialogs.js';
 import { button, element, make } from './dom.js';
@@ -85,6 +85,7 @@ function hear(state) {
     history = new History(owner);
   }
   server = state;
+  if (state.token) useToken(state.token);
   showState(state);
   if (state.training?.phase === 'running') setTimeout(refresh, 2000);
 }
@@ -115,6 +116,17 @@ async function claim() {
   held = answer.task;
   heldSeconds = 0;
   if (!current?.past) showHeld();
+}
+
+async function signOut() {
+  const kept = outbox?.unsent().length ?? 0;
+  if (kept > 0) return notify(`${kept === 1 ? 'A judgement is' : `${kept} judgements are`} not sent yet: wait a moment.`);
+  try {
+    await ask('/api/sign-out', {});
+  } catch (error) {
+    if (!(error instanceof SignedOut)) return notify(error instanceof Error ? error.message : String(error));
+  }
+  location.assign('/sign-in');
 }
 
 /** @param {unknown} error */
@@ -352,7 +364,7 @@ document.addEventListener('keydown', (event) => {
 /** @type {Record<string, () => void>} */
 const BUTTONS = {
   undo, raw: switchRaw, train, guidelines: openGuidelines, keys: showKeys, skip: () => skip(''), 'skip-why': skipWithReason,
-  flag: () => takeNote('flag'), comment: () => takeNote('comment'),
+  flag: () => takeNote('flag'), comment: () => takeNote('comment'), 'sign-out': signOut,
 };
 for (const [id, action] of Object.entries(BUTTONS)) element(id, HTMLButtonElement).addEventListener('click', action);
 

@@ -24,6 +24,8 @@ export function showState(state) {
   const bar = element('bar', HTMLProgressElement);
   bar.max = Math.max(1, state.done + state.remaining);
   bar.value = state.done;
+  write('who', state.annotator);
+  if (state.token) show('account', true);
   showAgreement(state.agreement);
   showTraining(state.training);
 }

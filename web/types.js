@@ -56,6 +56,7 @@
  * @property {number} remaining
  * @property {Agreement | null} agreement
  * @property {Training | null} training
+ * @property {string} [token]  what changes must carry; told once, to who is logged in
  */
 
 /**

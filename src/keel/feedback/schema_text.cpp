@@ -155,7 +155,8 @@ CREATE INDEX judged_completion ON judged (completion);
 )sql";
 
 // A model's completions name it. A task's hash is over all that it asks. details, answer: JSON objects
-// (store.h). A session's and an invite's hash is of the secret that the browser holds.
+// (store.h). An account's password is Argon2id's string, a session's and an invite's hash is of the secret
+// that the browser holds (accounts.h).
 constexpr const char* kTasks = R"sql(
 CREATE TABLE models (
   id INTEGER PRIMARY KEY,
@@ -208,17 +209,18 @@ CREATE TABLE leases (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX leases_of_annotator ON leases (annotator);
 CREATE TABLE accounts (
-  name TEXT PRIMARY KEY,
-  annotator INTEGER NOT NULL REFERENCES annotators,
+  folded TEXT PRIMARY KEY,
+  name TEXT NOT NULL,
+  annotator INTEGER NOT NULL UNIQUE REFERENCES annotators,
   role TEXT NOT NULL CHECK (role IN ('annotator', 'lead')),
-  password TEXT,
-  disabled INTEGER NOT NULL CHECK (disabled IN (0, 1))
+  password TEXT NOT NULL,
+  closed INTEGER NOT NULL CHECK (closed IN (0, 1))
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE invites (
   hash TEXT PRIMARY KEY,
   role TEXT NOT NULL CHECK (role IN ('annotator', 'lead')),
   expires INTEGER NOT NULL,
-  used_by TEXT
+  uses_left INTEGER NOT NULL CHECK (uses_left >= 0)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE sessions (
   hash TEXT PRIMARY KEY,

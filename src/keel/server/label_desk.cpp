@@ -41,7 +41,7 @@ Json LabelDesk::state(const Reader& reader) {
   state["done"] = progress.done;
   state["remaining"] = progress.remaining;
   state["agreement"] = agreement_.of(reader.annotator, retraining_.state().trained_event);
-  state["training"] = training();
+  state["training"] = reader.is_lead ? training() : Json();
   return state;
 }
 
@@ -95,6 +95,7 @@ Json LabelDesk::guidelines() {
 
 Json LabelDesk::train(const Reader& reader, const Json& request) {
   if (!request.is_object()) throw BadRequest("expected an object, got another value");
+  if (!reader.is_lead) throw Forbidden("expected a lead, got an annotator: only leads train");
   if (!retraining_.possible()) throw feedback::Refused("train", "expected a way to train, got none");
   {
     const int64_t last_event = store_.last_event();

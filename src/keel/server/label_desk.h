@@ -24,7 +24,8 @@ class LabelDesk {
   LabelDesk(feedback::Store& store, LabelHooks hooks, int64_t trained_event);
 
   /// {store, annotator, lead, done, remaining, agreement: null | {count, total, low, high},
-  ///  training: null | {phase, detail, new_rankings}}. The agreement is null until a pair was judged.
+  ///  training: null | {phase, detail, new_rankings}}. The agreement is null until a pair was judged, the
+  ///  training for who is no lead.
   Json state(const Reader& reader);
 
   /// {holder} → {task: null | what TaskView shows, state}
@@ -45,7 +46,8 @@ class LabelDesk {
   /// {version, text, html} of the newest guidelines; version null when there are none.
   Json guidelines();
 
-  /// {} → state. Errors: feedback::Refused when a training runs, or there is nothing new, or no way to train.
+  /// {} → state. Errors: Forbidden for who is no lead; feedback::Refused when a training runs, or there is
+  /// nothing new, or no way to train.
   Json train(const Reader& reader, const Json& request);
 
  private:

@@ -67,7 +67,8 @@ class Desk : public testing::Test {
 
   TemporaryFolder folder_;
   std::unique_ptr<feedback::Store> store_;
-  Reader reader_ = {.annotator = store_->add_annotator({.name = "reader"}), .name = "reader"};
+  Reader reader_ = {
+      .annotator = store_->add_annotator({.name = "reader"}), .name = "reader", .is_lead = true};
   Reader other_ = {.annotator = store_->add_annotator({.name = "someone else"}), .name = "someone else"};
 };
 

@@ -5,8 +5,8 @@
 #include "keel/base/error.h"
 #include "keel/base/files.h"
 #include "keel/base/log.h"
+#include "keel/commands/stage.h"
 #include "keel/feedback/store.h"
-#include "keel/pipeline/stages.h"
 #include "keel/rows/samples.h"
 
 namespace keel {
