@@ -25,7 +25,8 @@ export function showState(state) {
   bar.max = Math.max(1, state.done + state.remaining);
   bar.value = state.done;
   write('who', state.annotator);
-  if (state.token) show('account', true);
+  show('to-board', state.lead);
+  if (state.token) show('sign-out', true);
   showAgreement(state.agreement);
   showTraining(state.training);
 }

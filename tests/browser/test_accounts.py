@@ -196,6 +196,6 @@ def test_what_one_account_has_not_sent_no_other_sends(accounted):
     page.click("#sign-out")
     page.wait_for_url("**/sign-in")
     log_in(page, "anna")
-    page.wait_for_selector("#account:not([hidden])")
+    page.wait_for_selector("#sign-out:not([hidden])")
     wait_until_stored(page)
     assert annotators_of(at) == ["anna"]

@@ -143,6 +143,7 @@ struct ExportOptions : StoreOptions {
   std::string output, kinds = "human", held_out;
   double held_out_share = 0.1;
   int64_t seed = 1, last_event = 0;
+  bool pseudonyms = false;
 
   void visit(OptionVisitor& v) override {
     StoreOptions::visit(v);
@@ -153,6 +154,7 @@ struct ExportOptions : StoreOptions {
       {.writes = true});
     v(&held_out_share, "held_out_share", "That share.", within(0, 1));
     v(&seed, "seed", "Which prompts are held out.", at_least(0));
+    v(&pseudonyms, "pseudonyms", "People under names that tell them apart and no more.");
     v(&output, "output", "The file of rows.", required_output());
   }
 };
@@ -176,7 +178,9 @@ std::string counted(const std::map<feedback::JudgementType, int64_t>& counts) {
 void run_export(ExportOptions& o) {
   const auto store = open_store(o.store, Access::read);
   const int64_t event = o.last_event > 0 ? o.last_event : store->last_event();
-  const auto counts = feedback::export_judgements(*store, feedback::kinds_named(o.kinds), event, o.output);
+  const auto counts =
+      feedback::export_judgements(*store, feedback::kinds_named(o.kinds), event, o.output, {},
+                                  o.pseudonyms ? feedback::Names::pseudonyms : feedback::Names::own);
   if (!o.held_out.empty()) {
     std::string kept, held;
     for_each_line(o.output, [&](std::string_view line, int64_t number) {

@@ -62,6 +62,8 @@ void ServeOptions::visit(OptionVisitor& v) {
   v(&port, "port", "The port; 0 picks a free one.", within(0, 65535));
   v(&behind_proxy, "behind_proxy",
     "Where a TLS proxy on this machine serves these pages, as https://label.example.org.");
+  v(&qualification, "qualification",
+    "The share of the qualification round that an annotator must get right to go on.", within(0, 1));
   v(&stop_when_left, "stop_when_left",
     "End when no more tasks than these want an answer; -1: go on until Ctrl-C.", at_least(-1));
   v(&simulated, "simulated",
@@ -80,6 +82,7 @@ void serve_labels(feedback::Store& store, const ServeOptions& o, LabelHooks hook
                       .annotator = o.annotator,
                       .behind_proxy = o.behind_proxy,
                       .trained_event = trained_event,
+                      .qualification = o.qualification,
                       .tokens = readers_by_token(store, readers)},
                      std::move(hooks), accounts ? &*accounts : nullptr);
   store.add_rankings(2, 0);  // now that the options have proved sound

@@ -13,6 +13,7 @@ namespace keel {
 struct ServeOptions : Options {
   std::string store, annotator = "reader", host = "127.0.0.1", behind_proxy;
   bool accounts = false;
+  double qualification = 0.8;
   int64_t port = 8080, simulated = 0, stop_when_left = -1, seed = 1;
 
   void visit(OptionVisitor& v) override;

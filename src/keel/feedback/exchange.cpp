@@ -258,12 +258,20 @@ std::optional<Json> judgement_json(const JudgedRow& row) {
   return object;
 }
 
+Annotator pseudonym_of(const Annotator& person, const std::string& store_identity) {
+  const std::string hash = sha256(store_identity + '\0' + person.name);
+  return {.kind = person.kind, .name = "annotator-" + hash.substr(0, 12)};
+}
+
 ExportCounts export_judgements(Store& store, Kinds kinds, int64_t last_event,
                                const std::filesystem::path& path,
-                               const std::optional<std::set<JudgementType>>& types) {
+                               const std::optional<std::set<JudgementType>>& types, Names names) {
   ExportCounts counts;
   AtomicFile file(path);
-  for (const JudgedRow& row : store.judgements(kinds, last_event)) {
+  const std::string identity = store.identity();
+  for (JudgedRow& row : store.judgements(kinds, last_event)) {
+    if (names == Names::pseudonyms && row.annotator.kind == AnnotatorKind::human)
+      row.annotator = pseudonym_of(row.annotator, identity);
     const JudgementType type = row.judgement.type;
     const std::optional<Json> object = types && !types->contains(type) ? std::nullopt : judgement_json(row);
     ++(object ? counts.written : counts.left_out)[type];

@@ -246,9 +246,15 @@ CREATE TABLE NAME (
   CHECK ((type = 'label') = (label IS NOT NULL))
 ) STRICT;
 )sql";
-constexpr const char* kJudgementIndices = R"sql(
+// A judgement in returns waits for its annotator to look at it again.
+constexpr const char* kBehindJudgements = R"sql(
 CREATE INDEX judgements_of_annotator ON judgements (annotator);
 CREATE INDEX judgements_of_task ON judgements (task, annotator);
+CREATE TABLE returns (
+  judgement INTEGER PRIMARY KEY REFERENCES judgements,
+  note TEXT NOT NULL,
+  returned_by TEXT NOT NULL
+) STRICT;
 )sql";
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
@@ -357,7 +363,7 @@ std::string postgres_trigger(const std::string& table, const std::string& redact
 
 std::string postgres_migration_1() {
   std::string text = for_postgres(std::string(kRecords) + kTasks + named(kJudgements, "judgements") +
-                                  kJudgementIndices + kJudged) +
+                                  kBehindJudgements + kJudged) +
                      kPostgresFunctions;
   for (const char* table : {"store", "events", "annotators", "models", "guidelines", "tasks",
                             "task_completions", "redactions", "judged"})
@@ -370,7 +376,7 @@ std::string postgres_migration_1() {
 
 std::string sqlite_migration_3() {
   return std::string("DROP TABLE leases;") + kTasks + named(kJudgements, "judgements_3") + kSqliteMove3 +
-         kJudgementIndices + sqlite_triggers();
+         kBehindJudgements + sqlite_triggers();
 }
 
 std::span<const std::string> postgres_migrations() {

@@ -34,6 +34,14 @@ std::optional<Json> row_of(JudgedRow row, Wanted wanted) {
   return object;
 }
 
+// Tasks on which a lead has said the last word.
+std::set<int64_t> adjudicated(const std::vector<JudgedRow>& rows) {
+  std::set<int64_t> tasks;
+  for (const JudgedRow& row : rows)
+    if (row.judgement.adjudicates) tasks.insert(row.judgement.task.value_or(0));
+  return tasks;
+}
+
 }  // namespace
 
 TrainingRowsCounts write_training_rows(Store& store, const TrainingRowsRequest& request,
@@ -41,8 +49,14 @@ TrainingRowsCounts write_training_rows(Store& store, const TrainingRowsRequest& 
                                        const std::filesystem::path& held_out) {
   TrainingRowsCounts counts;
   std::string kept, apart;
-  for (const JudgedRow& row : store.judgements(request.kinds, request.last_event)) {
+  const std::vector<JudgedRow> rows = store.judgements(request.kinds, request.last_event);
+  const std::set<int64_t> decided = adjudicated(rows);
+  for (const JudgedRow& row : rows) {
     if (!is_wanted(row.judgement.type, request.wanted)) continue;
+    if (!row.judgement.adjudicates && decided.contains(row.judgement.task.value_or(0))) {
+      ++counts.overruled;
+      continue;
+    }
     std::optional<Json> object = row_of(row, request.wanted);
     if (!object) {
       ++counts.unreadable;

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <charconv>
 #include <chrono>
+#include <ctime>
 #include <thread>
 
 #include "keel/base/error.h"
@@ -13,7 +15,9 @@
 #include "keel/base/json.h"
 #include "keel/base/log.h"
 #include "keel/server/account_desk.h"
+#include "keel/server/board.h"
 #include "keel/server/embedded.h"
+#include "keel/server/exports.h"
 #include "keel/server/label_desk.h"
 #include "keel/server/rate_limit.h"
 #include "keel/server/request_checks.h"
@@ -24,17 +28,26 @@ namespace {
 
 constexpr size_t kThreads = 32;  // most of them wait for a slow sender or for the disk
 constexpr std::array kPages = {std::pair{"/", "label.html"}, std::pair{"/sign-in", "sign_in.html"},
-                               std::pair{"/join", "join.html"}};
+                               std::pair{"/join", "join.html"}, std::pair{"/board", "board.html"}};
 
 void answer(httplib::Response& response, int status, const Json& body) {
   response.status = status;
   response.set_content(json_text(body), "application/json");
 }
 
+void put(httplib::Response& response, const Json& body) {
+  answer(response, 200, body);
+}
+
+void put(httplib::Response& response, const std::string& file) {
+  response.set_content(file, "application/octet-stream");
+}
+
 // Runs a request, and says what went wrong in one line.
-void answer_with(httplib::Response& response, const std::function<Json()>& work) {
+template <class Work>
+void answer_with(httplib::Response& response, const Work& work) {
   try {
-    answer(response, 200, work());
+    put(response, work());
   } catch (const BadRequest& error) {
     answer(response, 400, {{"error", error.what()}});
   } catch (const SignedOut& error) {
@@ -112,6 +125,23 @@ std::string cookie_of(const httplib::Request& request, const std::string& name) 
   return found;
 }
 
+feedback::Kinds kinds_of(const httplib::Request& request) {
+  const std::string name = request.has_param("kinds") ? request.get_param_value("kinds") : "human";
+  try {
+    return feedback::kinds_named(name);
+  } catch (const UsageError& error) {
+    throw BadRequest("expected human, simulated, ai or all as kinds, got another value");
+  }
+}
+
+int64_t number_of(const std::string& text) {
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size())
+    throw BadRequest("expected a number, got another value");
+  return number;
+}
+
 double steady_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
@@ -137,7 +167,10 @@ void check_options(const LabelOptions& options, bool has_accounts) {
 class LabelServer::Server {
  public:
   Server(feedback::Store& store, const LabelOptions& options, LabelHooks hooks, feedback::Accounts* accounts)
-      : options_(options), desk_(store, std::move(hooks), options.trained_event) {
+      : options_(options),
+        store_(store),
+        desk_(store, std::move(hooks), options.trained_event, options.qualification),
+        board_(store) {
     if (accounts != nullptr)
       account_desk_ = std::make_unique<AccountDesk>(*accounts);
     else
@@ -203,7 +236,33 @@ class LabelServer::Server {
     call("/api/release", &LabelDesk::release);
     call("/api/submit", &LabelDesk::submit);
     call("/api/train", &LabelDesk::train);
+    call("/api/keep", &LabelDesk::keep);
+    call("/api/return", &LabelDesk::send_back);
+    set_board_routes();
     if (account_desk_) set_account_routes();
+  }
+
+  void set_board_routes() {
+    get("/api/board", [this](const httplib::Request& request) {
+      check_lead(request);
+      return board_.overview(kinds_of(request), std::time(nullptr));
+    });
+    get("/api/board/task", [this](const httplib::Request& request) {
+      check_lead(request);
+      return board_.task(number_of(request.get_param_value("number")));
+    });
+    for (const std::string_view name : export_names()) {
+      http_.Get(pattern_of("/api/export/" + std::string(name)), [this, name](const httplib::Request& request,
+                                                                             httplib::Response& response) {
+        answer_with(response, [&] {
+          check_lead(request);
+          const std::string content =
+              exported(store_, name, kinds_of(request), request.get_param_value("names") == "pseudonyms");
+          response.set_header("Content-Disposition", "attachment; filename=\"" + std::string(name) + "\"");
+          return content;
+        });
+      });
+    }
   }
 
   void set_account_routes() {
@@ -295,6 +354,11 @@ class LabelServer::Server {
     return *reader;
   }
 
+  void check_lead(const httplib::Request& request) const {
+    if (!reader_of(request).is_lead)
+      throw Forbidden("expected a lead, got an annotator: the board is for leads");
+  }
+
   // Ends the loop of listen() once, when asked to; the library's stop() counts only while the loop runs.
   void watch(const std::stop_token& done) {
     while (!done.stop_requested()) {
@@ -304,9 +368,11 @@ class LabelServer::Server {
   }
 
   const LabelOptions options_;
+  feedback::Store& store_;
   Reader reader_;  // without accounts
   httplib::Server http_;
   LabelDesk desk_;
+  Board board_;
   std::unique_ptr<AccountDesk> account_desk_;
   RateLimit requests_{200, 20};  // of an account, or of strangers from one address
   Place place_;

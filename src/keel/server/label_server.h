@@ -23,6 +23,7 @@ struct LabelOptions {
   std::string behind_proxy = {};     // "https://label.example.org": where a TLS proxy serves these pages
   int64_t trained_event =
       0;  // the last event that the reward model has seen; human rankings behind it are new
+  double qualification = 0.8;  // the share of the qualification round that must be right
   /// Programs that judge beside the reader: a request with "Authorization: Bearer <token>" is that
   /// annotator's.
   std::map<std::string, Reader> tokens = {};

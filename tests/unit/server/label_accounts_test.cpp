@@ -259,5 +259,24 @@ TEST_F(Accounted, ProgramsKeepTheirTokens) {
   EXPECT_EQ(status_of(client().Get("/api/state", {{"Authorization", "Bearer other"}})), 401);
 }
 
+TEST_F(Accounted, TheBoardAndItsExportsAreForLeads) {
+  start();
+  const httplib::Headers annotator = {{"Cookie", enter("anna")}}, lead = {{"Cookie", enter("lea")}};
+  for (const char* path : {"/api/board", "/api/board/task?number=1", "/api/export/judgements.jsonl",
+                           "/api/export/archive.jsonl", "/api/export/summary.json"}) {
+    EXPECT_EQ(status_of(client().Get(path)), 401) << path;
+    EXPECT_EQ(status_of(client().Get(path, annotator)), 403) << path;
+    EXPECT_EQ(status_of(client().Get(path, lead)), 200) << path;
+  }
+  EXPECT_EQ(status_of(client().Get("/api/export/leaderboard.json", lead)), 409);  // no battle yet
+  EXPECT_EQ(status_of(client().Get("/api/board?kinds=people", lead)), 400);
+  EXPECT_EQ(status_of(client().Get("/api/board/task?number=1%20OR%201", lead)), 400);
+  EXPECT_EQ(status_of(client().Get("/api/board/task?number=4711", lead)), 409);
+  EXPECT_EQ(status_of(client().Get("/api/export/passwd", lead)), 404);
+  const auto file = client().Get("/api/export/archive.jsonl", lead);
+  EXPECT_EQ(file->get_header_value("Content-Disposition"), "attachment; filename=\"archive.jsonl\"");
+  EXPECT_EQ(file->body.find("argon2"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace keel
