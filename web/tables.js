@@ -63,10 +63,13 @@ export function duration(seconds) {
 }
 
 /**
- * "0.62 (0.50 to 0.71)"; "–" where there is none.
+ * "0.62 (0.50 to 0.71)"; "–" where there is none, and no interval where too few items have a spread.
  * @param {import('./types.js').Estimate | null} estimate
  * @param {(value: number) => string} [text]
  */
 export function withInterval(estimate, text = (value) => value.toFixed(2)) {
-  return estimate ? `${text(estimate.value)} (${text(estimate.low)} to ${text(estimate.high)})`.replaceAll('-', '−') : '–';
+  if (!estimate) return '–';
+  const { value, low, high } = estimate;
+  const interval = low === null || high === null ? '' : ` (${text(low)} to ${text(high)})`;
+  return (text(value) + interval).replaceAll('-', '−');
 }

@@ -68,7 +68,7 @@
 
 /** @typedef {{judgement: number, note: string, by: string, answer: GivenAnswer, task: Task}} ReturnedJudgement */
 
-/** @typedef {{value: number, low: number, high: number, items?: number}} Estimate */
+/** @typedef {{value: number, low: number | null, high: number | null, items?: number}} Estimate */
 
 /**
  * What the board shows of all.

@@ -27,7 +27,7 @@ def judged(at, *, names, tasks=3):
                       "rating": {"ratings": {"helpful": 1 + turn}}}[task["kind"]]
             state = at.server.call("GET", "/api/state")[1]
             status, said = at.server.call("POST", "/api/submit", {
-                "store": state["store"], "key": f"{name}-{number}", "type": task["kind"], "task": task["id"],
+                "store": state["store"], "key": f"{turn}-{number}", "type": task["kind"], "task": task["id"],
                 "prompt": task["prompt"], "completions": ids, "seconds": 20 + number, **answer})
             assert status == 200, said
 
@@ -128,10 +128,7 @@ def test_exports_are_downloads(site):
 
 
 def test_an_annotator_is_refused(site, tmp_path):
-    path = tmp_path / "accounts.jsonl"
-    path.write_text("".join(json.dumps({"name": name, "role": role, "password": "correct horse"}) + "\n"
-                            for name, role in (("anna", "annotator"), ("lea", "lead"))))
-    at = site([PAIR], "--accounts", str(path))
+    at = site([PAIR], *accounts_in(tmp_path))
     page = at.page(path="board")
     page.wait_for_url("**/sign-in")
     for name in ("anna", "lea"):
@@ -147,6 +144,90 @@ def test_an_annotator_is_refused(site, tmp_path):
             page.context.clear_cookies()
             page.goto(at.url + "sign-in")
     page.wait_for_selector("#overview:not([hidden])")
+
+
+def accounts_in(folder):
+    path = folder / "accounts.jsonl"
+    path.write_text("".join(json.dumps({"name": name, "role": role, "password": "correct horse"}) + "\n"
+                            for name, role in (("anna", "annotator"), ("lea", "lead"))))
+    return "--accounts", str(path)
+
+
+def entered(at, name):
+    page = at.page(path="sign-in")
+    page.fill("#name", name)
+    page.fill("#password", "correct horse")
+    page.click("button[type=submit]")
+    page.wait_for_selector("#sign-out:not([hidden])")
+    return page
+
+
+def test_what_a_lead_returns_is_looked_at_again(site, tmp_path):
+    at = site([{"kind": "label", "prompt": f"Number {n}?", "completions": ["Hello."]} for n in range(2)], *accounts_in(tmp_path))
+    page = entered(at, "anna")
+    for _ in range(2):
+        wait_for_task(page)
+        press(page, "y")
+    page.wait_for_selector("#finished:not([hidden])")
+    wait_until_stored(page)
+    lead = entered(at, "lea")
+    for number in (1, 2):
+        lead.goto(at.url + f"board#task-{number}")
+        lead.reload()
+        lead.get_by_role("button", name="Return what anna said").click()
+        lead.fill("textarea", f"Really? {SCRIPT}")
+        lead.click("text=Return it")
+        lead.wait_for_function("() => document.querySelector('#notice').textContent === 'Returned to anna.'")
+    page.reload()
+    wait_for_task(page)
+    assert f"lea: Really? {SCRIPT}" in page.inner_text(".notice .quoted") and page.evaluate("window.broken") is None
+    assert page.get_by_role("button", name="Yes").get_attribute("aria-pressed") == "true"
+    press(page, "n")
+    page.wait_for_function("() => document.querySelectorAll('.quoted').length === 1 && "
+                           "document.querySelector('[aria-pressed=\"true\"]').textContent.includes('Yes')")
+    page.click("text=Leave it as it was")
+    page.wait_for_selector("#finished:not([hidden])")
+    wait_until_stored(page)
+    first, second, third = at.judgements()
+    assert third["corrects"] == first["id"] and third["label"] == 0 and second["label"] == 1
+
+
+def test_a_lead_says_the_last_word_without_seeing_who_wrote_what(site, tmp_path):
+    at = site([HOSTILE], *accounts_in(tmp_path))
+    page = entered(at, "anna")
+    wait_for_task(page)
+    press(page, "1")
+    wait_until_stored(page)
+    lead = entered(at, "lea")
+    for key, said in (("2", "answers"), ("0", "answers 1 = 2 (the last word)")):
+        lead.goto(at.url + "board#task-1")
+        lead.reload()
+        lead.wait_for_selector("#work table")
+        assert not lead.locator("details li").first.is_visible()
+        lead.click("text=Decide it yourself")
+        assert lead.inner_text("#task-title") == "Which answer is better?"
+        press(lead, key)
+        lead.wait_for_function("said => [...document.querySelectorAll('#work tbody tr')].some(row => "
+                               "row.children[0].textContent === 'lea' && row.children[1].textContent.startsWith(said))", arg=said)
+    first, second, third = at.judgements()
+    assert second["adjudicates"] is True and third["corrects"] == second["id"] and "adjudicates" not in first
+
+
+def test_the_qualification_round_lets_the_right_ones_through(site, tmp_path):
+    gold = [{"kind": "label", "prompt": f"Is {n} even?", "completions": [str(n)],
+             "details": {"gold": n % 2 == 0, "qualification": True}} for n in range(3)]
+    at = site([PAIR, *gold], *accounts_in(tmp_path))
+    page = entered(at, "anna")
+    for _ in range(3):
+        wait_for_task(page, "Is this a good answer?")
+        press(page, "n")
+        wait_until_stored(page)
+    page.wait_for_selector("#finished:not([hidden])")
+    assert "1 of 3 right" in page.inner_text("#refusal") and page.is_hidden("#all-done")
+    board = entered(at, "lea")  # a lead is not examined
+    board.goto(at.url + "board")
+    board.wait_for_selector("#overview:not([hidden])")
+    assert cells(board, "annotators")[0][5] == "1 of 3"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
