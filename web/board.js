@@ -46,8 +46,9 @@ function showOverview(board) {
   showFigures(board);
   const name = (/** @type {number} */ at) => new Date(1000 * at).toLocaleString('en', { weekday: 'short', hour: '2-digit', minute: '2-digit', hour12: false });
   const most = board.hours.reduce((best, hour) => (hour.judgements > best.judgements ? hour : best));
-  put('hours', barChart(board.hours.map(({ at, judgements }) => ({ name: name(at), value: judgements })),
-    `The last ${board.hours.length} hours; at most ${most.judgements} in one, ${name(most.at)}`));
+  const range = `The last ${board.hours.length} hours; at most ${most.judgements} in one, from ${name(most.at)}`;
+  put('hours', barChart(board.hours.map(({ at, judgements }) => ({ name: name(at), value: judgements })), range),
+    make('p', { class: 'hint', 'aria-hidden': 'true' }, `${range}.`));
   put('annotators', annotatorTable(board));
   put('times', table('Time a task', ['Task', 'Answers', 'Median', 'A tenth below', 'A tenth above'],
     board.times.map(({ task, answers, median, low, high }) => [task, answers, duration(median), duration(low), duration(high)]),

@@ -38,7 +38,8 @@ function shape(tag, attributes) {
  * @param {string} label
  */
 export function barChart(bars, label) {
-  const chart = shape('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': label, class: 'bars' });
+  const chart = shape('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': label, class: 'bars',
+    preserveAspectRatio: 'none' });
   const most = Math.max(1, ...bars.map(({ value }) => value)), width = WIDTH / bars.length;
   bars.forEach(({ name, value }, i) => {
     const height = value === 0 ? 1 : Math.max(2, (value / most) * HEIGHT);
@@ -58,7 +59,7 @@ export const percent = (value) => `${Math.round(100 * value)} %`;
 /** @param {number | null} seconds */
 export function duration(seconds) {
   if (seconds === null) return '–';
-  if (seconds < 90) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  if (seconds < 90) return `${seconds < 10 && !Number.isInteger(seconds) ? seconds.toFixed(1) : Math.round(seconds)} s`;
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
