@@ -64,10 +64,11 @@ class Server:
                 time.sleep(0.005)
         raise AssertionError("the server does not answer")
 
-    def call(self, method, path, body=None):
+    def call(self, method, path, body=None, headers=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         text = None if body is None else json.dumps(body)
-        connection.request(method, path, text, {"Content-Type": "application/json"} if text else {})
+        connection.request(method, path, text,
+                           {**({"Content-Type": "application/json"} if text else {}), **(headers or {})})
         response = connection.getresponse()
         answer = json.loads(response.read())
         connection.close()

@@ -41,6 +41,8 @@ export const COMMENT = { title: 'Comment', label: 'Your comment', send: 'Keep it
 /** @type {Note} */
 export const SKIP = { title: 'Skip with a reason', label: 'Anything to add?', send: 'Skip it', optional: true,
   reasons: ['I cannot judge this', 'The task is unclear', 'I would rather not read it', 'Something else'] };
+/** @type {Note} */
+export const RETURN = { title: 'Return for correction', label: 'What should be looked at again?', send: 'Return it' };
 
 /**
  * @param {Note} note

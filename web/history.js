@@ -12,6 +12,7 @@ const MOST_KEPT = 10;
  * @property {Task} task
  * @property {any} draft
  * @property {number} seconds
+ * @property {string} [note]    why it was returned by a lead
  */
 
 export class History {

@@ -5,7 +5,7 @@
 /** @typedef {import('./types.js').Task} Task */
 /** @typedef {import('./types.js').View} View */
 /** @typedef {import('./history.js').Past} Past */
-import { SignedOut, ask, tell } from './api.js';
+import { SignedOut, ask, tell, useToken } from './api.js';
 import { WorkClock } from './clock.js';
 import { COMMENT, FLAG, SKIP, askNote, showGuidelines, showKeys } from './dialogs.js';
 import { button, element, make } from './dom.js';
@@ -13,26 +13,23 @@ import { Drafts } from './drafts.js';
 import { History } from './history.js';
 import { commandKey } from './keys.js';
 import { Outbox } from './outbox.js';
-import { pairView } from './pair_view.js';
 import { showRaw, showsRaw } from './passages.js';
-import { rankingView } from './ranking_view.js';
-import { ratingView } from './rating_view.js';
 import { notify, say, show, showState } from './status.js';
 import { holder, keepsNothing, readShared, writeShared } from './storage.js';
-import { textView } from './text_view.js';
-import { yesNoView } from './yes_no_view.js';
+import { draftOf, questionOf, viewFor } from './views.js';
 
 const RETRY_MILLISECONDS = [1000, 2000, 4000, 8000, 15000];
 const WAITING_MILLISECONDS = 15000; // for tasks that others hold
 const RENEWING_MILLISECONDS = 120000; // a lease lasts ten minutes
 const READING_MILLISECONDS = 300; // a key pressed sooner was meant for the task before
 
-/** What is on the page; `past` while a judgement is being corrected. @typedef {{task: Task, view: View, past?: Past}} Current */
+/** What is on the page; `past` while a judgement is being corrected, with a note where it was returned. @typedef {{task: Task, view: View, past?: Past}} Current */
 
 /** @type {State | null} */
 let server = null; // the last state that the server told
 /** @type {Task | null} */
 let held = null; // the task that was claimed and is not answered yet
+let refusal = ''; // why there is none, where the server said so
 /** @type {Current | null} */
 let current = null;
 /** @type {Outbox} */
@@ -85,6 +82,7 @@ function hear(state) {
     history = new History(owner);
   }
   server = state;
+  if (state.token) useToken(state.token);
   showState(state);
   if (state.training?.phase === 'running') setTimeout(refresh, 2000);
 }
@@ -113,8 +111,21 @@ async function claim() {
   const answer = await ask('/api/claim', { holder: holder() });
   hear(answer.state);
   held = answer.task;
+  refusal = answer.refusal;
   heldSeconds = 0;
-  if (!current?.past) showHeld();
+  if (answer.returned && current?.past?.number !== answer.returned.judgement) showReturned(answer.returned);
+  else if (!current?.past) showHeld();
+}
+
+async function signOut() {
+  const kept = outbox?.unsent().length ?? 0;
+  if (kept > 0) return notify(`${kept === 1 ? 'A judgement is' : `${kept} judgements are`} not sent yet: wait a moment.`);
+  try {
+    await ask('/api/sign-out', {});
+  } catch (error) {
+    if (!(error instanceof SignedOut)) return notify(error instanceof Error ? error.message : String(error));
+  }
+  location.assign('/sign-in');
 }
 
 /** @param {unknown} error */
@@ -141,32 +152,11 @@ function notifyLasting() {
 
 // --- a task on the page ------------------------------------------------------------------------------------
 
-/** @type {Record<Task['kind'], string>} */
-const QUESTIONS = {
-  ranking: 'Rank the answers, best first.',
-  rating: 'How good is this answer?',
-  label: 'Is this a good answer?',
-  demonstration: 'Write a good answer.',
-  edit: 'Make this answer better.',
-};
-
-/** @param {Task} task */
-function questionOf(task) {
-  if (task.question) return task.question;
-  return task.kind === 'ranking' && task.completions.length === 2 ? 'Which answer is better?' : QUESTIONS[task.kind];
-}
-
-/** @param {Task} task */
-function viewFor(task) {
-  if (task.kind === 'ranking') return task.completions.length === 2 ? pairView : rankingView;
-  if (task.kind === 'rating') return ratingView;
-  return task.kind === 'label' ? yesNoView : textView;
-}
-
 function showHeld() {
   show('finished', !held);
-  show('all-done', server?.remaining === 0);
-  show('held', server?.remaining !== 0);
+  show('all-done', !refusal && server?.remaining === 0);
+  show('held', !refusal && server?.remaining !== 0);
+  element('refusal', HTMLElement).textContent = refusal;
   if (held) return showTask(held);
   hideTask();
   element('finished-title', HTMLElement).focus();
@@ -187,7 +177,7 @@ function showTask(task, past) {
   const draft = past ?? drafts.of(task.id);
   view.restore(draft?.draft ?? null);
   element('question', HTMLElement).textContent = questionOf(task);
-  element('work', HTMLElement).replaceChildren(...(past ? [correctionBar()] : []), ...(task.warning ? [cover(task, root)] : [root]));
+  element('work', HTMLElement).replaceChildren(...(past ? [correctionBar(past)] : []), ...(task.warning ? [cover(task, root)] : [root]));
   show('task', true);
   show('finished', false);
   for (const id of ['skip', 'skip-why', 'flag', 'comment']) element(id, HTMLButtonElement).disabled = false;
@@ -213,13 +203,31 @@ function cover(task, root) {
 
 const isCovered = () => document.querySelector('.warning') !== null;
 
-function correctionBar() {
-  return make('div', { class: 'notice' }, make('p', {}, 'This is an earlier judgement: what you submit replaces it.'),
-    button('Leave it as it was', leaveCorrection, { class: 'quiet' }));
+/** @param {Past} past */
+function correctionBar(past) {
+  const said = past.note === undefined ? 'This is an earlier judgement: what you submit replaces it.'
+    : 'You are asked to look at this judgement again: what you submit replaces it.';
+  return make('div', { class: 'notice' }, make('p', {}, said),
+    ...(past.note === undefined ? [] : [make('p', { dir: 'auto', class: 'quoted' }, past.note)]),
+    button('Leave it as it was', () => leaveCorrection(past), { class: 'quiet' }));
 }
 
-function leaveCorrection() {
-  showHeld();
+/** @param {Past} past */
+async function leaveCorrection(past) {
+  if (past.note === undefined) return showHeld();
+  try {
+    await ask('/api/keep', { judgement: past.number });
+  } catch (error) {
+    return notify(error instanceof Error ? error.message : String(error));
+  }
+  hideTask();
+  advance();
+}
+
+/** @param {import('./types.js').ReturnedJudgement} returned */
+function showReturned({ judgement, note, by, answer, task }) {
+  showTask(task, { key: `returned-${judgement}`, number: judgement, task, draft: draftOf(task, answer), seconds: 0,
+    note: `${by}: ${note}` });
 }
 
 function keepDraft() {
@@ -249,7 +257,7 @@ function submit(part) {
     past?.key);
   drafts.drop(task.id);
   notify('');
-  if (past) {
+  if (past && past.note === undefined) {
     say('Corrected.');
     showHeld();
   } else {
@@ -352,7 +360,7 @@ document.addEventListener('keydown', (event) => {
 /** @type {Record<string, () => void>} */
 const BUTTONS = {
   undo, raw: switchRaw, train, guidelines: openGuidelines, keys: showKeys, skip: () => skip(''), 'skip-why': skipWithReason,
-  flag: () => takeNote('flag'), comment: () => takeNote('comment'),
+  flag: () => takeNote('flag'), comment: () => takeNote('comment'), 'sign-out': signOut,
 };
 for (const [id, action] of Object.entries(BUTTONS)) element(id, HTMLButtonElement).addEventListener('click', action);
 

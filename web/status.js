@@ -24,6 +24,9 @@ export function showState(state) {
   const bar = element('bar', HTMLProgressElement);
   bar.max = Math.max(1, state.done + state.remaining);
   bar.value = state.done;
+  write('who', state.annotator);
+  show('to-board', state.lead);
+  if (state.token) show('sign-out', true);
   showAgreement(state.agreement);
   showTraining(state.training);
 }

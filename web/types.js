@@ -36,6 +36,7 @@
  * @property {string} [text]
  * @property {number | null} [strength]
  * @property {boolean} [none_acceptable]
+ * @property {boolean} [adjudicates]  a lead's last word on the task
  */
 
 /**
@@ -56,6 +57,48 @@
  * @property {number} remaining
  * @property {Agreement | null} agreement
  * @property {Training | null} training
+ * @property {string} [token]  what changes must carry; told once, to who is logged in
+ */
+
+/**
+ * An answer as it stands in the store.
+ * @typedef {{type: Part['type'], completions: number[], ranks: number[], ratings: Record<string, number>, text: string,
+ *   label: boolean | null, strength: number | null, none_acceptable: boolean}} GivenAnswer
+ */
+
+/** @typedef {{judgement: number, note: string, by: string, answer: GivenAnswer, task: Task}} ReturnedJudgement */
+
+/** @typedef {{value: number, low: number | null, high: number | null, items?: number}} Estimate */
+
+/**
+ * What the board shows of all.
+ * @typedef {object} Overview
+ * @property {number} now                    seconds since 1970, as every time here
+ * @property {number} judgements
+ * @property {number} tasks
+ * @property {number} open_tasks
+ * @property {number} missing                answers that tasks with a number of copies still want
+ * @property {{at: number, judgements: number}[]} hours
+ * @property {{name: string, kind: string, judgements: number, last_hour: number, last_day: number, skips: number,
+ *   flags: number, last_at: number, median_seconds: number | null, gold: {right: number, total: number}}[]} annotators
+ * @property {{task: string, answers: number, median: number, low: number, high: number}[]} times
+ * @property {{of: string, labels: number, percent: Estimate | null, alpha: Estimate | null}[]} agreement
+ * @property {{task: number, kind: string, annotators: number, share: number, prompt: string}[]} disagreements
+ * @property {{models: {model: string, battles: number, elo: number, bradley_terry: Estimate, parent?: string,
+ *   gain?: Estimate, verdict?: string}[]} | null} leaderboard
+ * @property {{task: number, annotator: string, seconds_left: number}[]} leases
+ */
+
+/**
+ * A judgement as the board shows it.
+ * @typedef {GivenAnswer & {number: number, annotator: string, kind: string, adjudicates: boolean,
+ *   seconds: number | null, at: number}} Said
+ */
+
+/**
+ * A task with all that was said of it.
+ * @typedef {Omit<Task, 'completions'> & {copies: number, details: any, completions: (Answer & {model: string})[],
+ *   judgements: Said[]}} JudgedTask
  */
 
 /**

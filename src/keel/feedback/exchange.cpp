@@ -275,17 +275,23 @@ std::optional<Json> judgement_json(JudgedRow row, double weight) {
   return object;
 }
 
+Annotator pseudonym_of(const Annotator& person, const std::string& store_identity) {
+  const std::string hash = sha256(store_identity + '\0' + person.name);
+  return {.kind = person.kind, .name = "annotator-" + hash.substr(0, 12)};
+}
+
 ExportCounts export_judgements(Store& store, Kinds kinds, int64_t last_event,
-                               const std::filesystem::path& path,
-                               const std::optional<std::set<JudgementType>>& types,
-                               const JudgementWeight& weight) {
+                               const std::filesystem::path& path, const ExportOptions& options) {
   ExportCounts counts;
   AtomicFile file(path);
-  for (const JudgedRow& row : store.judgements(kinds, last_event)) {
+  const std::string identity = store.identity();
+  for (JudgedRow& row : store.judgements(kinds, last_event)) {
+    if (options.names == Names::pseudonyms && row.annotator.kind == AnnotatorKind::human)
+      row.annotator = pseudonym_of(row.annotator, identity);
     const JudgementType type = row.judgement.type;
-    const std::optional<Json> object = types && !types->contains(type) ? std::nullopt
-                                       : weight                        ? judgement_json(row, weight(row))
-                                                                       : judgement_json(row);
+    std::optional<Json> object;
+    if (!options.types || options.types->contains(type))
+      object = options.weight ? judgement_json(row, options.weight(row)) : judgement_json(row);
     ++(object ? counts.written : counts.left_out)[type];
     if (object) file.write(json_text(*object) + "\n");
   }

@@ -44,12 +44,24 @@ struct ExportCounts {
 /// What a judgement counts; below 0: turned around, so much.
 using JudgementWeight = std::function<double(const JudgedRow&)>;
 
+/// Whether people stand in an export under their names, or under names that tell them apart and no more.
+enum class Names { own, pseudonyms };
+
+struct ExportOptions {
+  std::optional<std::set<JudgementType>> types = {};  // nothing: all that have rows
+  JudgementWeight weight = {};                        // nothing: none is written, which is 1
+  Names names = Names::own;
+};
+
 /// Writes JSON lines in the order of events, atomically: of the types that are wanted, or of all that have
 /// rows.
 ExportCounts export_judgements(Store& store, Kinds kinds, int64_t last_event,
-                               const std::filesystem::path& path,
-                               const std::optional<std::set<JudgementType>>& types = {},
-                               const JudgementWeight& weight = {});
+                               const std::filesystem::path& path, const ExportOptions& options = {});
+
+/// A person's pseudonym in the exports of one store, the same each time: a hash over the store's identity,
+/// which no export holds, and the name. Who has the store can tell who it is. What else is known of them is
+/// left out.
+Annotator pseudonym_of(const Annotator& person, const std::string& store_identity);
 
 /// One row of an export; nothing for a judgement that has none: flags, comments, skips, and what speaks of a
 /// text that was redacted.

@@ -85,6 +85,8 @@ void check_shape(const Judgement& j, const std::string& key) {
   refuse_unless(has_distinct(j.completions), "judgement", "expected each completion once, got one twice");
   refuse_unless(j.label.has_value() == (j.type == JudgementType::label), "judgement",
                 "expected a label in a label judgement and nowhere else");
+  refuse_unless(!j.adjudicates || (j.task && is_answer(j.type)), "judgement",
+                "expected an answer to a task as the last word on it, got another judgement");
   refuse_unless(!j.seconds || (*j.seconds >= 0 && *j.seconds <= kLongestWork), "judgement",
                 "expected 0 to 86400 seconds of work");
   check_ranks(j);
@@ -115,6 +117,7 @@ Json answer_json(const Judgement& j) {
   if (!j.text.empty()) answer["text"] = j.text;
   if (j.strength) answer["strength"] = *j.strength;
   if (j.none_acceptable) answer["none_acceptable"] = true;
+  if (j.adjudicates) answer["adjudicates"] = true;
   if (j.seconds) answer["seconds"] = *j.seconds;
   return answer;
 }
@@ -124,6 +127,7 @@ void read_answer(Judgement& j, const Json& answer) {
   j.text = json_get<std::string>(answer, "text", "", "store");
   if (answer.contains("strength")) j.strength = json_get<int64_t>(answer, "strength", 0, "store");
   j.none_acceptable = json_get<bool>(answer, "none_acceptable", false, "store");
+  j.adjudicates = json_get<bool>(answer, "adjudicates", false, "store");
   if (answer.contains("seconds")) j.seconds = json_get<double>(answer, "seconds", 0, "store");
 }
 

@@ -14,7 +14,8 @@ void check_shape(const Task& task);
 /// True for what a task's copies count: a skip, a flag and a comment are no answers.
 bool is_answer(JudgementType type);
 
-/// The JSON object of what has no column: ratings, text, strength, none_acceptable, seconds. And back.
+/// The JSON object of what has no column: ratings, text, strength, none_acceptable, adjudicates, seconds. And
+/// back.
 Json answer_json(const Judgement& judgement);
 void read_answer(Judgement& judgement, const Json& answer);
 

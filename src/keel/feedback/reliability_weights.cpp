@@ -1,6 +1,9 @@
 #include "keel/feedback/reliability_weights.h"
 
+#include <memory>
+
 #include "keel/base/error.h"
+#include "keel/base/log.h"
 
 namespace keel::feedback {
 
@@ -66,6 +69,14 @@ double ReliabilityWeights::operator()(const JudgedRow& row) {
       if (sign) sum += *sign, ++known;
     }
   return known > 0 ? sum / static_cast<double>(known) : 1;
+}
+
+JudgementWeight weight_by_reliability(Store& store, const std::vector<JudgedRow>& rows, double most_hostile) {
+  const std::vector<JudgedRow> gold = gold_rows(store);
+  const ReliabilityOptions options{.most_hostile = most_hostile};
+  const auto weights = std::make_shared<ReliabilityWeights>(rows, gold, options);
+  for (const std::string& sentence : reliability(rows, gold, options).untold) log_warning(sentence);
+  return [weights](const JudgedRow& row) { return (*weights)(row); };
 }
 
 }  // namespace keel::feedback

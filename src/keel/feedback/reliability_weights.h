@@ -43,4 +43,8 @@ class ReliabilityWeights {
   Fit comparisons_, labels_;
 };
 
+/// What each of these judgements of the store counts by reliability; says in the log what cannot be told of
+/// their annotators. Errors: those of ReliabilityWeights.
+JudgementWeight weight_by_reliability(Store& store, const std::vector<JudgedRow>& rows, double most_hostile);
+
 }  // namespace keel::feedback

@@ -7,9 +7,10 @@
 //   judgements     what annotators answered; judged: the completions of each, with their ranks
 //   redactions     texts that were taken out on request: the one change that rows allow
 //   queue, leases  which tasks still want answers, in which order, and who is at work on them
+//   returns        judgements that their annotators are asked to look at again
 //   accounts, invites, sessions   who may log in
 //
-// The last five are state, not record: they change, have no events, and an archive leaves them out.
+// The last six are state, not record: they change, have no events, and an archive leaves them out.
 #pragma once
 
 #include <span>

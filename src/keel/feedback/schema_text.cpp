@@ -155,7 +155,8 @@ CREATE INDEX judged_completion ON judged (completion);
 )sql";
 
 // A model's completions name it. A task's hash is over all that it asks. details, answer: JSON objects
-// (store.h). A session's and an invite's hash is of the secret that the browser holds.
+// (store.h). An account's password is Argon2id's string, a session's and an invite's hash is of the secret
+// that the browser holds (accounts.h).
 constexpr const char* kTasks = R"sql(
 CREATE TABLE models (
   id INTEGER PRIMARY KEY,
@@ -208,17 +209,18 @@ CREATE TABLE leases (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX leases_of_annotator ON leases (annotator);
 CREATE TABLE accounts (
-  name TEXT PRIMARY KEY,
-  annotator INTEGER NOT NULL REFERENCES annotators,
+  folded TEXT PRIMARY KEY,
+  name TEXT NOT NULL,
+  annotator INTEGER NOT NULL UNIQUE REFERENCES annotators,
   role TEXT NOT NULL CHECK (role IN ('annotator', 'lead')),
-  password TEXT,
-  disabled INTEGER NOT NULL CHECK (disabled IN (0, 1))
+  password TEXT NOT NULL,
+  closed INTEGER NOT NULL CHECK (closed IN (0, 1))
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE invites (
   hash TEXT PRIMARY KEY,
   role TEXT NOT NULL CHECK (role IN ('annotator', 'lead')),
   expires INTEGER NOT NULL,
-  used_by TEXT
+  uses_left INTEGER NOT NULL CHECK (uses_left >= 0)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE sessions (
   hash TEXT PRIMARY KEY,
@@ -244,9 +246,15 @@ CREATE TABLE NAME (
   CHECK ((type = 'label') = (label IS NOT NULL))
 ) STRICT;
 )sql";
-constexpr const char* kJudgementIndices = R"sql(
+// A judgement in returns waits for its annotator to look at it again.
+constexpr const char* kBehindJudgements = R"sql(
 CREATE INDEX judgements_of_annotator ON judgements (annotator);
 CREATE INDEX judgements_of_task ON judgements (task, annotator);
+CREATE TABLE returns (
+  judgement INTEGER PRIMARY KEY REFERENCES judgements,
+  note TEXT NOT NULL,
+  returned_by TEXT NOT NULL
+) STRICT;
 )sql";
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
@@ -355,7 +363,7 @@ std::string postgres_trigger(const std::string& table, const std::string& redact
 
 std::string postgres_migration_1() {
   std::string text = for_postgres(std::string(kRecords) + kTasks + named(kJudgements, "judgements") +
-                                  kJudgementIndices + kJudged) +
+                                  kBehindJudgements + kJudged) +
                      kPostgresFunctions;
   for (const char* table : {"store", "events", "annotators", "models", "guidelines", "tasks",
                             "task_completions", "redactions", "judged"})
@@ -368,7 +376,7 @@ std::string postgres_migration_1() {
 
 std::string sqlite_migration_3() {
   return std::string("DROP TABLE leases;") + kTasks + named(kJudgements, "judgements_3") + kSqliteMove3 +
-         kJudgementIndices + sqlite_triggers();
+         kBehindJudgements + sqlite_triggers();
 }
 
 std::span<const std::string> postgres_migrations() {

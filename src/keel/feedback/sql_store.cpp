@@ -11,6 +11,7 @@
 namespace keel::feedback {
 namespace {
 
+constexpr size_t kLongestNote = 4096;
 constexpr std::array<const char*, 3> kKindNames = {"human", "simulated", "ai"};
 constexpr std::array<const char*, 8> kTypeNames = {"ranking", "rating", "label",   "demonstration",
                                                    "edit",    "flag",   "comment", "skip"};
@@ -225,6 +226,11 @@ std::pair<int64_t, std::string> SqlStore::guidelines() {
   return {row->integer(0), row->text(1)};
 }
 
+Annotator SqlStore::annotator(int64_t id) {
+  const std::lock_guard lock(mutex_);
+  return annotator_at(id);
+}
+
 Passage SqlStore::prompt(int64_t id) {
   const std::lock_guard lock(mutex_);
   const auto row = database_->query("SELECT text, ids FROM prompts WHERE id = ?1", id);
@@ -269,12 +275,49 @@ Receipt SqlStore::submit(const Judgement& judgement, const std::string& key) {
     check_against_store(judgement);
     const int64_t id = insert(judgement, key);
     add_event("judgement", id);
+    if (judgement.corrects) database_->run("DELETE FROM returns WHERE judgement = ?1", *judgement.corrects);
     if (judgement.task) {
       database_->run("DELETE FROM leases WHERE task = ?1 AND annotator = ?2", *judgement.task,
                      judgement.annotator);
       queue_if_wanted(*judgement.task);
     }
     return Receipt{id, newest_event()};
+  });
+}
+
+void SqlStore::return_judgement(int64_t judgement, const std::string& note, const std::string& returned_by) {
+  if (note.empty() || note.size() > kLongestNote)
+    throw Refused("return", "expected a note of 1 to 4096 bytes, got another length");
+  const std::lock_guard lock(mutex_);
+  database_->write([&] {
+    require("judgement", "SELECT count(*) FROM judgements WHERE id = ?1 AND task IS NOT NULL", judgement);
+    if (database_->integer("SELECT count(*) FROM judgements WHERE corrects = ?1", judgement) != 0)
+      throw Refused("judgement", "expected one that stands, got one that was corrected");
+    database_->run(
+        "INSERT INTO returns (judgement, note, returned_by) VALUES (?1, ?2, ?3) ON CONFLICT (judgement) "
+        "DO UPDATE SET note = excluded.note, returned_by = excluded.returned_by",
+        judgement, note, returned_by);
+  });
+}
+
+std::optional<Returned> SqlStore::returned_to(int64_t annotator) {
+  return reading([&]() -> std::optional<Returned> {
+    const auto row = database_->query(
+        "SELECT r.judgement, r.note, r.returned_by FROM returns r JOIN judgements j ON j.id = r.judgement "
+        "WHERE j.annotator = ?1 ORDER BY r.judgement LIMIT 1",
+        annotator);
+    if (!row->step()) return std::nullopt;
+    return Returned{row->integer(0), row->text(1), row->text(2), judgement_at(row->integer(0))};
+  });
+}
+
+void SqlStore::keep_returned(int64_t judgement, int64_t annotator) {
+  const std::lock_guard lock(mutex_);
+  database_->write([&] {
+    if (database_->integer("SELECT count(*) FROM judgements WHERE id = ?1 AND annotator = ?2", judgement,
+                           annotator) == 0)
+      throw Refused("judgement", "expected one of your own, got number " + std::to_string(judgement));
+    database_->run("DELETE FROM returns WHERE judgement = ?1", judgement);
   });
 }
 
@@ -290,31 +333,55 @@ int64_t SqlStore::last_event() {
 
 std::vector<JudgedRow> SqlStore::judgements(Kinds kinds, int64_t last_event) {
   return reading([&] {
-    std::vector<JudgedRow> rows;
     const auto kind = kinds == Kinds::all
                           ? std::nullopt
                           : std::optional<std::string_view>(kKindNames.at(static_cast<size_t>(kinds)));
-    const auto found = database_->query(R"sql(
+    return judged_rows(database_->query(R"sql(
 SELECT j.id, e.id, j.key, e.at FROM events e
 JOIN judgements j ON j.id = e.subject JOIN annotators a ON a.id = j.annotator
 WHERE e.kind = 'judgement' AND e.id <= ?1 AND (a.kind = ?2 OR ?2 IS NULL)
   AND NOT EXISTS (SELECT 1 FROM judgements n JOIN events ne ON ne.kind = 'judgement' AND ne.subject = n.id
                   WHERE n.corrects = j.id AND ne.id <= ?1)
 ORDER BY e.id)sql",
-                                        last_event, kind);
-    while (found->step()) {
-      const Judgement judgement = judgement_at(found->integer(0));
-      JudgedRow row{.receipt = {found->integer(0), found->integer(1)},
-                    .at = found->integer(3),
-                    .key = found->text(2),
-                    .judgement = judgement,
-                    .annotator = annotator_at(judgement.annotator),
-                    .prompt = prompt(judgement.prompt)};
-      for (const int64_t id : judgement.completions) row.completions.push_back(completion(id));
-      rows.push_back(std::move(row));
-    }
-    return rows;
+                                        last_event, kind));
   });
+}
+
+std::vector<JudgedRow> SqlStore::judgements_of_task(int64_t task) {
+  return reading([&] {
+    return judged_rows(database_->query(R"sql(
+SELECT j.id, e.id, j.key, e.at FROM judgements j JOIN events e ON e.kind = 'judgement' AND e.subject = j.id
+WHERE j.task = ?1 AND NOT EXISTS (SELECT 1 FROM judgements n WHERE n.corrects = j.id)
+ORDER BY e.id)sql",
+                                        task));
+  });
+}
+
+std::optional<Judgement> SqlStore::first_answer(int64_t task, int64_t annotator) {
+  return reading([&]() -> std::optional<Judgement> {
+    const auto first = integers(database_->query(
+        "SELECT id FROM judgements WHERE task = ?1 AND annotator = ?2 AND type NOT IN ('flag', 'comment') "
+        "ORDER BY id LIMIT 1",
+        task, annotator));
+    return first.empty() ? std::nullopt : std::optional(judgement_at(first[0]));
+  });
+}
+
+// Of rows of judgement, event, key and time.
+std::vector<JudgedRow> SqlStore::judged_rows(const std::unique_ptr<Rows>& found) {
+  std::vector<JudgedRow> rows;
+  while (found->step()) {
+    const Judgement judgement = judgement_at(found->integer(0));
+    JudgedRow row{.receipt = {found->integer(0), found->integer(1)},
+                  .at = found->integer(3),
+                  .key = found->text(2),
+                  .judgement = judgement,
+                  .annotator = annotator_at(judgement.annotator),
+                  .prompt = prompt(judgement.prompt)};
+    for (const int64_t id : judgement.completions) row.completions.push_back(completion(id));
+    rows.push_back(std::move(row));
+  }
+  return rows;
 }
 
 std::optional<Receipt> SqlStore::receipt_of(const std::string& key) {

@@ -23,6 +23,7 @@ class SqlStore : public Store {
   int64_t add_prompt(const Passage& prompt) override;
   int64_t add_completion(const Completion& completion) override;
   int64_t add_annotator(const Annotator& annotator) override;
+  Annotator annotator(int64_t id) override;
   Passage prompt(int64_t id) override;
   Completion completion(int64_t id) override;
   std::vector<int64_t> prompts() override;
@@ -35,17 +36,24 @@ class SqlStore : public Store {
   int64_t add_task(const Task& task) override;
   Task task(int64_t id) override;
   std::vector<int64_t> tasks() override;
+  std::vector<int64_t> tasks_behind(int64_t task) override;
   int64_t add_rankings(int64_t width, int64_t copies) override;
   void set_priority(int64_t task, double priority) override;
   std::optional<Lease> claim(const Claim& claim) override;
   void release(int64_t annotator, const std::string& holder) override;
   std::vector<Lease> leases(int64_t now) override;
   Progress progress(int64_t annotator) override;
+  int64_t missing_answers() override;
 
   Receipt submit(const Judgement& judgement, const std::string& key) override;
+  void return_judgement(int64_t judgement, const std::string& note, const std::string& returned_by) override;
+  std::optional<Returned> returned_to(int64_t annotator) override;
+  void keep_returned(int64_t judgement, int64_t annotator) override;
   void in_one_commit(const std::function<void()>& work) override;
   int64_t last_event() override;
   std::vector<JudgedRow> judgements(Kinds kinds, int64_t last_event) override;
+  std::vector<JudgedRow> judgements_of_task(int64_t task) override;
+  std::optional<Judgement> first_answer(int64_t task, int64_t annotator) override;
   void redact(const std::string& kind, int64_t id, const std::string& reason,
               const std::string& requested_by) override;
   void write_archive(const std::filesystem::path& path) override;
@@ -79,6 +87,7 @@ class SqlStore : public Store {
   int64_t insert(const Judgement& judgement, const std::string& key);
   Judgement judgement_at(int64_t id);
   Annotator annotator_at(int64_t id);
+  std::vector<JudgedRow> judged_rows(const std::unique_ptr<Rows>& found);
 
   void take_out(const std::string& kind, int64_t id);
 

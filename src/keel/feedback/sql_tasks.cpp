@@ -68,6 +68,11 @@ std::vector<int64_t> SqlStore::tasks() {
   return integers(database_->query("SELECT id FROM tasks ORDER BY id"));
 }
 
+std::vector<int64_t> SqlStore::tasks_behind(int64_t task) {
+  const std::lock_guard lock(mutex_);
+  return integers(database_->query("SELECT id FROM tasks WHERE id > ?1 ORDER BY id", task));
+}
+
 int64_t SqlStore::add_rankings(int64_t width, int64_t copies) {
   if (width < 2 || width > kWidest)
     throw Refused("task", "expected 2 to 9 completions a ranking, got " + std::to_string(width));
@@ -197,6 +202,15 @@ Progress SqlStore::progress(int64_t annotator) {
             "JOIN queue q ON q.task = j.task WHERE j.annotator = ?1 AND j.type NOT IN ('flag', 'comment'))",
             annotator)};
   });
+}
+
+int64_t SqlStore::missing_answers() {
+  const std::lock_guard lock(mutex_);
+  return database_->integer(R"sql(
+SELECT coalesce(cast(sum(t.copies - (
+  SELECT count(*) FROM judgements j WHERE j.task = t.id AND j.type = t.kind
+    AND NOT EXISTS (SELECT 1 FROM judgements n WHERE n.corrects = j.id))) AS BIGINT), 0)
+FROM queue q JOIN tasks t ON t.id = q.task WHERE t.copies > 0)sql");
 }
 
 }  // namespace keel::feedback

@@ -92,6 +92,7 @@ struct Judgement {
   std::optional<int64_t> strength =
       {};                              // of a ranking: how much better the best is, 1 (slightly) to 3 (much)
   bool none_acceptable = false;        // of a ranking: even the best one is not good enough
+  bool adjudicates = false;            // a lead's last word on its task: training reads this answer alone
   bool shown = false;                  // the annotator saw the completions in this order
   std::optional<double> seconds = {};  // how long the annotator was at work on it
   std::optional<int64_t> guideline = {};  // the version of the guidelines that applied
@@ -150,6 +151,14 @@ struct Lease {
   int64_t expires = 0;  // seconds since 1970
 };
 
+/// A judgement that somebody should look at again.
+struct Returned {
+  int64_t judgement = 0;
+  std::string note = {}, returned_by = {};
+  Judgement answer = {};  // as it was
+  bool operator==(const Returned&) const = default;
+};
+
 struct Progress {
   int64_t done = 0;       // judgements of the annotator that stand, skips among them
   int64_t remaining = 0;  // tasks that still want an answer of this annotator
@@ -178,6 +187,7 @@ class Store {
   /// The same kind, name and parameters give the same id.
   virtual int64_t add_annotator(const Annotator& annotator) = 0;
 
+  virtual Annotator annotator(int64_t id) = 0;
   virtual Passage prompt(int64_t id) = 0;
   virtual Completion completion(int64_t id) = 0;
   virtual std::vector<int64_t> prompts() = 0;
@@ -199,6 +209,8 @@ class Store {
   virtual int64_t add_task(const Task& task) = 0;
   virtual Task task(int64_t id) = 0;
   virtual std::vector<int64_t> tasks() = 0;
+  /// Those added after the one of this number.
+  virtual std::vector<int64_t> tasks_behind(int64_t task) = 0;
   /// Rankings of up to `width` completions (2 to 9) of every prompt that has different ones which no ranking
   /// asks for yet; a single one left over is shown beside one that was asked for. Returns how many tasks it
   /// added.
@@ -216,11 +228,22 @@ class Store {
   /// Those that have not ended.
   virtual std::vector<Lease> leases(int64_t now) = 0;
   virtual Progress progress(int64_t annotator) = 0;
+  /// Answers that tasks with a number of copies still want; what everyone is asked is not counted.
+  virtual int64_t missing_answers() = 0;
 
   /// Returns after the commit. The same key with the same judgement returns the same receipt and adds
   /// nothing. Errors: Refused when the key was used for another judgement, or the judgement does not fit the
   /// store.
   virtual Receipt submit(const Judgement& judgement, const std::string& key) = 0;
+
+  /// Asks a judgement's annotator to look at it again: it is corrected, or kept as it is. Errors: Refused for
+  /// an unknown judgement, one without a task, or one that was corrected.
+  virtual void return_judgement(int64_t judgement, const std::string& note,
+                                const std::string& returned_by) = 0;
+  /// The oldest one that waits for this annotator.
+  virtual std::optional<Returned> returned_to(int64_t annotator) = 0;
+  /// The annotator stands by it. Errors: Refused for one that is not this annotator's.
+  virtual void keep_returned(int64_t judgement, int64_t annotator) = 0;
 
   /// What `work` adds becomes durable together when this returns, and not at all when it throws; receipts
   /// given inside count from then on.
@@ -229,6 +252,10 @@ class Store {
   virtual int64_t last_event() = 0;
   /// Judgements up to an event, in the order of events, without those that were corrected by then.
   virtual std::vector<JudgedRow> judgements(Kinds kinds, int64_t last_event) = 0;
+  /// Those of one task that stand, of all kinds, in the same order.
+  virtual std::vector<JudgedRow> judgements_of_task(int64_t task) = 0;
+  /// What an annotator first answered to a task, or that it was skipped, whatever corrected it later.
+  virtual std::optional<Judgement> first_answer(int64_t task, int64_t annotator) = 0;
 
   /// Takes a text out for good: of a prompt, a completion or a judgement. Its row stays, empty, and the
   /// redaction says when, why and on whose request. Errors: Refused for an unknown kind or id.

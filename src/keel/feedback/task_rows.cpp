@@ -4,9 +4,12 @@
 #include <array>
 
 #include "keel/base/files.h"
+#include "keel/feedback/gold.h"
 
 namespace keel::feedback {
 namespace {
+
+constexpr double kQualificationPriority = 1e9;  // before all others
 
 // The prompt's completion of this text and model, made when it is not there.
 int64_t completion_of(Store& store, int64_t prompt, const Json& item, const std::string& where) {
@@ -57,9 +60,12 @@ TaskCounts add_task_rows(Store& store, const std::filesystem::path& path) {
       const Json row = parse_json(line, where);
       ++counts.read;
       try {
-        const int64_t id = store.add_task(task_of(store, row, where));
+        const Task task = task_of(store, row, where);
+        check_gold(task);
+        const int64_t id = store.add_task(task);
         counts.added += !std::binary_search(known.begin(), known.end(), id);
-        if (const double priority = json_get<double>(row, "priority", 0, where); priority != 0)
+        const double first = is_qualification(task) ? kQualificationPriority : 0;
+        if (const double priority = json_get<double>(row, "priority", first, where); priority != 0)
           store.set_priority(id, priority);
       } catch (const Refused& refused) {
         throw Error(where, refused.what());

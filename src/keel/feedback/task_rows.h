@@ -5,8 +5,8 @@
 //
 // A completion is a text, or {"text": ..., "model": ...}. Only kind and prompt are required. What a page
 // reads of details: question, dimensions and scale (of ratings), strength (true: a preference says how strong
-// it is), warning (shown before the texts), gold (what a right answer is; never shown), qualification (true:
-// asked first, and others only of whoever is right often enough).
+// it is), warning (shown before the texts), gold (what a right answer is, gold.h; never shown), qualification
+// (true: asked first, and others only of whoever is right often enough).
 #pragma once
 
 #include <cstdint>

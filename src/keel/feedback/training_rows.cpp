@@ -45,6 +45,14 @@ TrainingRowsCounts write_targets(const std::vector<JudgedRow>& rows, const Train
   return counts;
 }
 
+// Tasks on which a lead has said the last word.
+std::set<int64_t> adjudicated(const std::vector<JudgedRow>& rows) {
+  std::set<int64_t> tasks;
+  for (const JudgedRow& row : rows)
+    if (row.judgement.adjudicates) tasks.insert(row.judgement.task.value_or(0));
+  return tasks;
+}
+
 }  // namespace
 
 TrainingRowsCounts write_training_rows(Store& store, const TrainingRowsRequest& request,
@@ -54,8 +62,13 @@ TrainingRowsCounts write_training_rows(Store& store, const TrainingRowsRequest& 
   if (request.targets != Targets::none) return write_targets(rows, request, path, held_out);
   TrainingRowsCounts counts;
   std::string kept, apart;
+  const std::set<int64_t> decided = adjudicated(rows);
   for (const JudgedRow& row : rows) {
     if (!is_wanted(row.judgement.type, request.wanted)) continue;
+    if (!row.judgement.adjudicates && decided.contains(row.judgement.task.value_or(0))) {
+      ++counts.overruled;
+      continue;
+    }
     const bool is_apart = request.held_out.contains(row.annotator.name);
     std::optional<Json> object = row_of(row, request.wanted, is_apart ? JudgementWeight() : request.weight);
     if (!object) {

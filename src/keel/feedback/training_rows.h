@@ -36,6 +36,7 @@ struct TrainingRowsCounts {
   int64_t written = 0, held_out = 0;
   int64_t turned = 0;      // of those written: say the contrary of their annotator
   int64_t unreadable = 0;  // of a text that was redacted
+  int64_t overruled = 0;   // of a task on which a lead has said the last word
 };
 
 /// Both files appear whole; `held_out` is written only when annotators are held out.

@@ -1,7 +1,6 @@
 #include "keel/pipeline/store_rows.h"
 
 #include <filesystem>
-#include <memory>
 
 #include "keel/base/error.h"
 #include "keel/base/log.h"
@@ -28,16 +27,6 @@ std::vector<feedback::JudgedRow> learned_from(feedback::Store& store,
 }
 
 }  // namespace
-
-feedback::JudgementWeight weight_by_reliability(feedback::Store& store,
-                                                const std::vector<feedback::JudgedRow>& rows,
-                                                double most_hostile) {
-  const std::vector<feedback::JudgedRow> gold = feedback::gold_rows(store);
-  const feedback::ReliabilityOptions options{.most_hostile = most_hostile};
-  const auto weights = std::make_shared<feedback::ReliabilityWeights>(rows, gold, options);
-  for (const std::string& sentence : feedback::reliability(rows, gold, options).untold) log_warning(sentence);
-  return [weights](const feedback::JudgedRow& row) { return (*weights)(row); };
-}
 
 void StoreRows::visit(OptionVisitor& v) {
   v(&judges, "judges", "With a store as --data: whose judgements; they are never mixed in silence.",
@@ -82,7 +71,7 @@ void StoreRows::freeze(SupervisedOptions& options, feedback::Wanted wanted) cons
         .held_out = {held_out_annotators.begin(), held_out_annotators.end()},
         .targets = feedback::targets_named(targets)};
     if (weigh == "reliability")
-      request.weight = weight_by_reliability(*store, learned_from(*store, request), most_hostile);
+      request.weight = feedback::weight_by_reliability(*store, learned_from(*store, request), most_hostile);
     const auto counts = feedback::write_training_rows(*store, request, rows, held_out);
     if (counts.written == 0)
       throw Error(options.data, "expected judgements to train on, got none by " + judges +

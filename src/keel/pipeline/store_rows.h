@@ -13,12 +13,6 @@
 
 namespace keel {
 
-/// What each of these judgements of the store counts by reliability; says in the log what cannot be told of
-/// their annotators. Errors: those of ReliabilityWeights.
-feedback::JudgementWeight weight_by_reliability(feedback::Store& store,
-                                                const std::vector<feedback::JudgedRow>& rows,
-                                                double most_hostile);
-
 /// Which of a store's judgements a trainer reads. Options for data that is a file are refused beside these.
 struct StoreRows {
   std::string judges = "human";

@@ -66,6 +66,7 @@ Judgement judgement_in(const Json& request, int64_t annotator) {
   judgement.text = text_in(request);
   judgement.strength = optional_whole(request, "strength");
   judgement.none_acceptable = truth_in(request, "none_acceptable").value_or(false);
+  judgement.adjudicates = truth_in(request, "adjudicates").value_or(false);
   judgement.shown = true;
   if (const Json* seconds = optional_member(request, "seconds"))
     judgement.seconds = number_in(*seconds, "seconds");

@@ -10,8 +10,8 @@ namespace keel {
 
 /// {type, task, prompt, completions: [in the order shown], ranks: [beside them], label: true | false,
 ///  ratings: {dimension: number}, text, strength: 1 | 2 | 3, none_acceptable: true | false, seconds,
-///  guideline, corrects}; what a type does not use is absent or null. What fits together is the store's to
-///  say.
+///  guideline, corrects, adjudicates: true | false}; what a type does not use is absent or null. What fits
+///  together is the store's to say.
 /// Errors: BadRequest for a field of another type, an unknown type of judgement.
 feedback::Judgement judgement_in(const Json& request, int64_t annotator);
 

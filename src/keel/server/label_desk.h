@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "keel/base/json.h"
+#include "keel/feedback/gold.h"
 #include "keel/feedback/store.h"
 #include "keel/server/label_hooks.h"
 #include "keel/server/retraining.h"
@@ -21,13 +23,16 @@ class LabelDesk {
  public:
   /// `trained_event`: the last event that the reward model of `hooks.reward` has seen; human rankings behind
   /// it are new.
-  LabelDesk(feedback::Store& store, LabelHooks hooks, int64_t trained_event);
+  /// `qualification`: the share of the qualification round that must be right (gold.h); leads need none.
+  LabelDesk(feedback::Store& store, LabelHooks hooks, int64_t trained_event, double qualification = 0.8);
 
   /// {store, annotator, lead, done, remaining, agreement: null | {count, total, low, high},
-  ///  training: null | {phase, detail, new_rankings}}. The agreement is null until a pair was judged.
+  ///  training: null | {phase, detail, new_rankings}}. The agreement is null until a pair was judged, the
+  ///  training for who is no lead.
   Json state(const Reader& reader);
 
-  /// {holder} → {task: null | what TaskView shows, state}
+  /// {holder} → {task: null | what TaskView shows, refusal: "" | why nothing is given, returned: null |
+  ///  {judgement, note, by, answer, task}, state}: what was returned comes before new tasks.
   Json claim(const Reader& reader, const Json& request);
 
   /// {holder} → {task: null | its id}: a reader who is still at work keeps the task for longer; null when it
@@ -42,22 +47,35 @@ class LabelDesk {
   /// task, or a used key.
   Json submit(const Reader& reader, const Json& request);
 
+  /// {judgement} → {}: what was returned stays as it is. Errors: feedback::Refused for another's.
+  Json keep(const Reader& reader, const Json& request);
+
+  /// {judgement, note} → {}: its annotator gets it back. Errors: Forbidden for who is no lead;
+  /// feedback::Refused.
+  Json send_back(const Reader& reader, const Json& request);
+
   /// {version, text, html} of the newest guidelines; version null when there are none.
   Json guidelines();
 
-  /// {} → state. Errors: feedback::Refused when a training runs, or there is nothing new, or no way to train.
+  /// {} → state. Errors: Forbidden for who is no lead; feedback::Refused when a training runs, or there is
+  /// nothing new, or no way to train.
   Json train(const Reader& reader, const Json& request);
 
  private:
   Json training();
+  Json returned(const Reader& reader);
+  std::string refusal(const Reader& reader, const feedback::Task& task);
 
   feedback::Store& store_;
   const std::string identity_;
   const LabelHooks hooks_;
   const TaskView view_;
+  const double qualification_;
+  feedback::GoldTasks gold_;
 
   std::mutex mutex_;  // guards what follows
   RewardAgreement agreement_;
+  std::set<int64_t> qualified_;  // annotators
   Retraining retraining_;
 };
 

@@ -1,14 +1,15 @@
-// The label page over HTTP, on this machine only: `keel label`.
+// The label page over HTTP: `keel label`.
 //
-// There is no login yet, so the server answers only requests that name this machine as their host and come
-// from its own page: a web page elsewhere can neither read nor write here (DNS rebinding, cross-site
-// requests). One request a connection: the body of a refused request is never read as the next one.
+// Without accounts it is for who sits at this machine (request_checks.h says how others are kept out). With
+// accounts people log in: a session's cookie that no script reads, a token beside it for every change. One
+// request a connection: the body of a refused request is never read as the next one.
 #pragma once
 
 #include <map>
 #include <memory>
 #include <string>
 
+#include "keel/feedback/accounts.h"
 #include "keel/feedback/store.h"
 #include "keel/server/label_hooks.h"
 #include "keel/server/task_view.h"
@@ -16,11 +17,13 @@
 namespace keel {
 
 struct LabelOptions {
-  std::string host = "127.0.0.1";  // or "localhost", "::1"
-  int port = 8080;                 // 0 picks a free one
-  std::string annotator = "reader";
+  std::string host = "127.0.0.1";    // or "localhost", "::1"; with accounts any address of this machine
+  int port = 8080;                   // 0 picks a free one
+  std::string annotator = "reader";  // without accounts
+  std::string behind_proxy = {};     // "https://label.example.org": where a TLS proxy serves these pages
   int64_t trained_event =
       0;  // the last event that the reward model has seen; human rankings behind it are new
+  double qualification = 0.8;  // the share of the qualification round that must be right
   /// Programs that judge beside the reader: a request with "Authorization: Bearer <token>" is that
   /// annotator's.
   std::map<std::string, Reader> tokens = {};
@@ -28,10 +31,11 @@ struct LabelOptions {
 
 class LabelServer {
  public:
-  /// Binds the port. `store` outlives the server.
-  /// Errors: UsageError for a host that is not this machine or a port out of range; [host:port] the port is
-  /// taken.
-  LabelServer(feedback::Store& store, const LabelOptions& options, LabelHooks hooks);
+  /// Binds the port. `store` and `accounts` outlive the server; without accounts nobody logs in.
+  /// Errors: UsageError for a host or a proxy that other machines reach without accounts, or a port out of
+  /// range; [host:port] the port is taken.
+  LabelServer(feedback::Store& store, const LabelOptions& options, LabelHooks hooks,
+              feedback::Accounts* accounts = nullptr);
   /// Stops, and waits for a training that runs.
   ~LabelServer();
   LabelServer(const LabelServer&) = delete;

@@ -17,6 +17,24 @@ class BadRequest : public Error {
   explicit BadRequest(const std::string& message) : Error("request", message) {}
 };
 
+/// Nobody is logged in, or somebody else is by now.
+class SignedOut : public Error {
+ public:
+  explicit SignedOut(const std::string& message) : Error("account", message) {}
+};
+
+/// Somebody is, who may not do this.
+class Forbidden : public Error {
+ public:
+  explicit Forbidden(const std::string& message) : Error("account", message) {}
+};
+
+/// Too many of them, too soon.
+class TooMany : public Error {
+ public:
+  explicit TooMany(const std::string& message) : Error("request", message) {}
+};
+
 /// Errors: BadRequest when the request is no object or has no such field.
 const Json& member(const Json& request, const char* name);
 /// The field when it is there and not null.

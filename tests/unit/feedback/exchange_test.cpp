@@ -201,5 +201,38 @@ TEST_F(Exchange, AMistakeAnywhereLeavesTheStoreAsItWas) {
             std::string::npos);
 }
 
+TEST_F(Exchange, PseudonymsTellPeopleApartAndNoMore) {
+  const auto judged = [&](Store& in) {
+    const int64_t prompt = in.add_prompt({.text = "p"}),
+                  completion = in.add_completion({.prompt = prompt, .passage = {.text = "a"}});
+    int64_t number = 0;
+    for (const Annotator& annotator :
+         {Annotator{.name = "Anna Smith", .parameters = {{"born", 1970}}}, Annotator{.name = "Bert"},
+          Annotator{.name = "Bert"}, Annotator{.kind = AnnotatorKind::simulated, .name = "careful"}})
+      in.submit({.annotator = in.add_annotator(annotator),
+                 .prompt = prompt,
+                 .type = JudgementType::label,
+                 .completions = {completion},
+                 .label = true},
+                std::to_string(number++));
+    export_judgements(in, Kinds::all, in.last_event(), folder_ / "out.jsonl", {.names = Names::pseudonyms});
+    std::vector<std::string> names;
+    for_each_line(folder_ / "out.jsonl", [&](std::string_view line, int64_t) {
+      names.push_back(Json::parse(line).at("annotator"));
+    });
+    return names;
+  };
+  const auto one = store("one.db"), two = store("two.db");
+  const std::vector<std::string> first = judged(*one), second = judged(*two);
+  const std::string text = read_file(folder_ / "out.jsonl");
+  for (const char* told : {"Anna", "Bert", "1970"}) EXPECT_EQ(text.find(told), std::string::npos) << told;
+  ASSERT_EQ(first.size(), 4u);
+  EXPECT_EQ(first[0].substr(0, 10), "annotator-");
+  EXPECT_NE(first[0], first[1]);
+  EXPECT_EQ(first[1], first[2]);
+  EXPECT_EQ(first[3], "careful");
+  EXPECT_NE(first[1], second[1]);  // and nothing joins two stores' exports
+}
+
 }  // namespace
 }  // namespace keel::feedback

@@ -548,6 +548,96 @@ TEST_P(StoreConformance, AnArchiveThatIsNoneLeavesTheStoreEmpty) {
   }
 }
 
+TEST_P(StoreConformance, CountsTheAnswersThatAreStillWanted) {
+  EXPECT_EQ(store_->missing_answers(), 0);
+  const int64_t p = prompt("p"), first = completion(p, "a"), second = completion(p, "b");
+  const int64_t twice = store_->add_task({.prompt = p, .completions = {first, second}, .copies = 2});
+  store_->add_task({.kind = TaskKind::label, .prompt = p, .completions = {first}, .copies = 3});
+  store_->add_task(
+      {.kind = TaskKind::label, .prompt = p, .completions = {second}});  // of everyone: no number
+  EXPECT_EQ(store_->missing_answers(), 5);
+  answer(twice, annotator("anna"));
+  EXPECT_EQ(store_->missing_answers(), 4);
+  answer(twice, annotator("bert"), JudgementType::skip);
+  EXPECT_EQ(store_->missing_answers(), 4);
+  answer(twice, annotator("carl"));
+  EXPECT_EQ(store_->missing_answers(), 3);
+}
+
+TEST_P(StoreConformance, TellsWhatStandsOfOneTask) {
+  const int64_t p = prompt("p"), first = completion(p, "a"), second = completion(p, "b");
+  const int64_t asked = store_->add_task({.prompt = p, .completions = {first, second}});
+  const int64_t other = store_->add_task({.kind = TaskKind::label, .prompt = p, .completions = {first}});
+  const int64_t anna = annotator("anna"), bert = annotator("bert");
+  const Receipt wrong = answer(asked, anna);
+  Judgement right{
+      .annotator = anna, .prompt = p, .task = asked, .completions = {first, second}, .ranks = {2, 1}};
+  right.corrects = wrong.judgement;
+  store_->submit(right, "right");
+  answer(asked, bert);
+  store_->submit({.annotator = bert,
+                  .prompt = p,
+                  .task = other,
+                  .type = JudgementType::label,
+                  .completions = {first},
+                  .label = true},
+                 "of the other task");
+  const auto rows = store_->judgements_of_task(asked);
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].judgement, right);
+  EXPECT_EQ(rows[0].annotator.name, "anna");
+  EXPECT_EQ(rows[1].judgement.annotator, bert);
+  EXPECT_EQ(store_->annotator(bert).name, "bert");
+  EXPECT_THROW(store_->annotator(4711), Refused);
+}
+
+TEST_P(StoreConformance, WhatIsReturnedWaitsForItsAnnotator) {
+  const int64_t p = prompt("p"), first = completion(p, "a"), second = completion(p, "b");
+  const int64_t asked = store_->add_task({.prompt = p, .completions = {first, second}});
+  const int64_t anna = annotator("anna"), bert = annotator("bert");
+  const Receipt annas = answer(asked, anna), berts = answer(asked, bert);
+  EXPECT_EQ(store_->returned_to(anna), std::nullopt);
+  store_->return_judgement(annas.judgement, "look again", "lea");
+  store_->return_judgement(berts.judgement, "and you", "lea");
+  store_->return_judgement(annas.judgement, "please", "max");  // the newest note stands
+  const auto returned = store_->returned_to(anna);
+  ASSERT_TRUE(returned.has_value());
+  EXPECT_EQ(returned->note, "please");
+  EXPECT_EQ(returned->returned_by, "max");
+  EXPECT_EQ(returned->answer.ranks, (std::vector<int64_t>{1, 2}));
+  Judgement right = returned->answer;
+  right.ranks = {2, 1};
+  right.corrects = annas.judgement;
+  store_->submit(right, "right");
+  EXPECT_EQ(store_->returned_to(anna), std::nullopt);
+  EXPECT_THROW(store_->return_judgement(annas.judgement, "again", "lea"), Refused);  // corrected by now
+  EXPECT_THROW(store_->keep_returned(berts.judgement, anna), Refused);
+  store_->keep_returned(berts.judgement, bert);
+  EXPECT_EQ(store_->returned_to(bert), std::nullopt);
+  EXPECT_THROW(store_->return_judgement(4711, "no", "lea"), Refused);
+  EXPECT_THROW(store_->return_judgement(berts.judgement, "", "lea"), Refused);
+}
+
+TEST_P(StoreConformance, TheFirstAnswerStaysTheFirst) {
+  const int64_t p = prompt("p"), first = completion(p, "a"), second = completion(p, "b");
+  const int64_t asked = store_->add_task({.prompt = p, .completions = {first, second}});
+  EXPECT_EQ(store_->tasks_behind(0), std::vector<int64_t>{asked});
+  EXPECT_TRUE(store_->tasks_behind(asked).empty());
+  const int64_t anna = annotator("anna");
+  EXPECT_EQ(store_->first_answer(asked, anna), std::nullopt);
+  const Receipt skipped = answer(asked, anna, JudgementType::skip);
+  Judgement later{
+      .annotator = anna, .prompt = p, .task = asked, .completions = {first, second}, .ranks = {1, 2}};
+  later.corrects = skipped.judgement;
+  later.adjudicates = true;
+  store_->submit(later, "later");
+  EXPECT_EQ(store_->first_answer(asked, anna)->type, JudgementType::skip);
+  EXPECT_EQ(store_->judgements_of_task(asked).at(0).judgement, later);
+  Judgement nowhere = ranking("q", {1, 2});
+  nowhere.adjudicates = true;
+  EXPECT_THROW(store_->submit(nowhere, "nowhere"), Refused);  // the last word on what nobody asked
+}
+
 INSTANTIATE_TEST_SUITE_P(Backends, StoreConformance, testing::Values(Backend::sqlite, Backend::postgres),
                          backend_name);
 

@@ -67,7 +67,8 @@ class Desk : public testing::Test {
 
   TemporaryFolder folder_;
   std::unique_ptr<feedback::Store> store_;
-  Reader reader_ = {.annotator = store_->add_annotator({.name = "reader"}), .name = "reader"};
+  Reader reader_ = {
+      .annotator = store_->add_annotator({.name = "reader"}), .name = "reader", .is_lead = true};
   Reader other_ = {.annotator = store_->add_annotator({.name = "someone else"}), .name = "someone else"};
 };
 
@@ -443,6 +444,99 @@ TEST_F(Kinds, ALeaseIsRenewedWhileItIsHeld) {
   EXPECT_TRUE(at_.renew(other_, {{"holder", "h"}})["task"].is_null());
   at_.release(reader_, {{"holder", "h"}});
   EXPECT_TRUE(at_.renew(reader_, {{"holder", "h"}})["task"].is_null());
+}
+
+class Qualification : public Desk {
+ protected:
+  // Three gold labels that come first, and a pair behind them.
+  Qualification() {
+    add_pairs(1);
+    for (const bool gold : {true, false, true}) {
+      const int64_t prompt = store_->add_prompt({.text = "qualification " + std::to_string(number_++)});
+      const int64_t completion = store_->add_completion({.prompt = prompt, .passage = {.text = "a"}});
+      const int64_t task = store_->add_task({.kind = feedback::TaskKind::label,
+                                             .prompt = prompt,
+                                             .completions = {completion},
+                                             .details = {{"gold", gold}, {"qualification", true}}});
+      store_->set_priority(task, 1);
+      gold_[task] = gold;
+    }
+  }
+  // Answers the round with so many mistakes; returns what the next claim is told.
+  Json after(LabelDesk& at, const Reader& reader, int mistakes) {
+    for (size_t i = 0; i < gold_.size(); ++i) {
+      const Json task = at.claim(reader, {{"holder", "h"}})["task"];
+      EXPECT_EQ(task["kind"], "label");
+      EXPECT_FALSE(task.contains("gold"));
+      Json request = request_for(task, "label", reader.name + std::to_string(i));
+      request["label"] = gold_.at(task["id"].get<int64_t>()) == (static_cast<int>(i) >= mistakes);
+      at.submit(reader, request);
+    }
+    return at.claim(reader, {{"holder", "h"}});
+  }
+  int number_ = 0;
+  std::map<int64_t, bool> gold_;
+};
+
+TEST_F(Qualification, WhoIsRightOftenEnoughGoesOn) {
+  LabelDesk at(*store_, {}, 0, 0.6);
+  const Json good = after(at, other_, 1);
+  EXPECT_EQ(good["refusal"], "");
+  EXPECT_EQ(good["task"]["kind"], "ranking");
+  const Reader third = {.annotator = store_->add_annotator({.name = "third"}), .name = "third"};
+  const Json bad = after(at, third, 2);
+  EXPECT_TRUE(bad["task"].is_null());
+  EXPECT_NE(bad["refusal"].get<std::string>().find("1 of 3 right"), std::string::npos);
+  EXPECT_TRUE(store_->leases(0).size() == 1);  // what was not given is not held
+}
+
+TEST_F(Qualification, NobodyTriesAgain) {
+  LabelDesk at(*store_, {}, 0, 0.6);
+  after(at, other_, 3);
+  const auto wrong = store_->judgements(feedback::Kinds::human, store_->last_event()).at(0);
+  Json request = {{"store", store_->identity()},
+                  {"key", "again"},
+                  {"type", "label"},
+                  {"label", !*wrong.judgement.label},
+                  {"task", *wrong.judgement.task},
+                  {"prompt", wrong.judgement.prompt},
+                  {"completions", wrong.judgement.completions},
+                  {"corrects", wrong.receipt.judgement}};
+  EXPECT_NE(message_of([&] { at.submit(other_, request); }).find("another try"), std::string::npos);
+}
+
+TEST_F(Desk, WhatALeadReturnsComesBeforeNewTasks) {
+  add_pairs(2);
+  LabelDesk at = desk();
+  Reader annotator = other_;
+  const Json task = at.claim(annotator, {{"holder", "h"}})["task"];
+  const int64_t number =
+      at.submit(annotator, ranking_of(task, {1, 2}, "first"))["receipt"]["judgement"].get<int64_t>();
+  const Json back = {{"judgement", number}, {"note", "really?"}};
+  EXPECT_THROW(at.send_back(annotator, back), Forbidden);
+  at.send_back(reader_, back);
+  const Json claimed = at.claim(annotator, {{"holder", "h"}});
+  EXPECT_TRUE(claimed["task"].is_null());
+  EXPECT_EQ(claimed["returned"]["note"], "really?");
+  EXPECT_EQ(claimed["returned"]["by"], "reader");
+  EXPECT_EQ(claimed["returned"]["task"], task);
+  EXPECT_EQ(claimed["returned"]["answer"]["ranks"], (Json{1, 2}));
+  EXPECT_TRUE(at.claim(reader_, {{"holder", "h"}})["returned"].is_null());
+  Json right = ranking_of(task, {2, 1}, "second");
+  right["corrects"] = number;
+  at.submit(annotator, right);
+  EXPECT_TRUE(at.claim(annotator, {{"holder", "h"}})["returned"].is_null());
+}
+
+TEST_F(Desk, OnlyLeadsSayTheLastWord) {
+  add_pairs(1);
+  LabelDesk at = desk();
+  const Json task = at.claim(other_, {{"holder", "h"}})["task"];
+  Json request = ranking_of(task, {1, 2}, "key");
+  request["adjudicates"] = true;
+  EXPECT_THROW(at.submit(other_, request), Forbidden);
+  at.submit(reader_, request);
+  EXPECT_TRUE(store_->judgements_of_task(task["id"].get<int64_t>()).at(0).judgement.adjudicates);
 }
 
 }  // namespace

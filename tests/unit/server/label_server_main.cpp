@@ -1,19 +1,22 @@
 // A label server over a store of its own making, for tests that drive it from outside: killed, looked at in a
 // browser.
 //   keel_label_test_server --store FILE --port N [--annotator NAME] [--pairs N] [--tasks FILE]
-//     [--guidelines FILE] [--copies N] [--annotators N]
-// A new store gets `--pairs` prompts with two completions each, or the tasks of a file (task_rows.h); each pair
-// is asked for `--copies` times, without it as often as there are annotators. Programs are annotators by their
-// tokens, "token-1" to "token-N". The "reward model" likes long texts.
+//     [--guidelines FILE] [--copies N] [--annotators N] [--accounts FILE]
+// A new store gets `--pairs` prompts with two completions each, or the tasks of a file (task_rows.h); each
+// pair is asked for `--copies` times, without it as often as there are annotators. Programs are annotators by
+// their tokens, "token-1" to "token-N". The "reward model" likes long texts. A line of the accounts' file is
+// {"name", "password", "role", "closed"}.
 #include <chrono>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <string>
 #include <thread>
 
 #include "keel/base/error.h"
 #include "keel/base/files.h"
 #include "keel/base/interrupt.h"
+#include "keel/feedback/accounts.h"
 #include "keel/feedback/task_rows.h"
 #include "keel/server/label_server.h"
 
@@ -65,6 +68,17 @@ std::map<std::string, Reader> readers(feedback::Store& store, int count) {
   return known;
 }
 
+// Those that are there already are left as they are.
+void add_accounts(feedback::Accounts& accounts, const std::string& path) {
+  for_each_line(path, [&](std::string_view line, int64_t) {
+    const Json account = parse_json(line, path);
+    const std::string name = account.at("name");
+    if (accounts.find(name)) return;
+    accounts.add(name, account.at("password"), feedback::role_named(account.at("role")));
+    if (account.value("closed", false)) accounts.set_closed(name, true);
+  });
+}
+
 int serve(std::map<std::string, std::string> arguments) {
   const auto store = feedback::open_store(arguments.at("--store"), feedback::Access::create);
   if (arguments.contains("--tasks"))
@@ -83,7 +97,12 @@ int serve(std::map<std::string, std::string> arguments) {
   LabelOptions options{.port = std::stoi(arguments.at("--port"))};
   options.annotator = arguments.emplace("--annotator", "reader").first->second;
   options.tokens = readers(*store, std::stoi(arguments.emplace("--annotators", "0").first->second));
-  LabelServer server(*store, options, hooks);
+  std::optional<feedback::Accounts> accounts;
+  if (arguments.contains("--accounts")) {
+    accounts.emplace(arguments.at("--store"), *store, feedback::PasswordCost{.passes = 1, .bytes = 8192});
+    add_accounts(*accounts, arguments.at("--accounts"));
+  }
+  LabelServer server(*store, options, hooks, accounts ? &*accounts : nullptr);
   std::cout << server.url() << std::endl;
   server.listen();
   return 0;

@@ -1,33 +1,22 @@
-// The commands around the feedback store: annotate, feedback import/export/stats, label.
-#include <algorithm>
-#include <charconv>
-#include <chrono>
+// The commands that put judgements into a store, take them out, and measure them.
 #include <iostream>
-#include <mutex>
-#include <thread>
 
 #include "keel/base/error.h"
 #include "keel/base/files.h"
 #include "keel/base/log.h"
 #include "keel/base/progress.h"
 #include "keel/base/random.h"
+#include "keel/commands/stage.h"
 #include "keel/feedback/exchange.h"
 #include "keel/feedback/labels.h"
 #include "keel/feedback/leaderboard.h"
+#include "keel/feedback/reliability_weights.h"
 #include "keel/feedback/store.h"
 #include "keel/feedback/summary.h"
 #include "keel/feedback/target_rows.h"
-#include "keel/pipeline/recipe.h"
-#include "keel/pipeline/stages.h"
-#include "keel/pipeline/store_rows.h"
 #include "keel/rows/samples.h"
-#include "keel/scoring/reward_model.h"
-#include "keel/server/label_server.h"
-#include "keel/server/simulated_readers.h"
 #include "keel/simulation/annotators.h"
 #include "keel/simulation/gold.h"
-#include "keel/trainers/inputs.h"
-#include "keel/trainers/reward.h"
 
 namespace keel {
 namespace {
@@ -156,6 +145,7 @@ struct ExportOptions : StoreOptions {
   std::string output, kinds = "human", held_out, weigh = "none", targets = "none";
   double held_out_share = 0.1, most_hostile = 0.75;
   int64_t seed = 1, last_event = 0;
+  bool pseudonyms = false;
 
   void visit(OptionVisitor& v) override {
     StoreOptions::visit(v);
@@ -178,6 +168,7 @@ struct ExportOptions : StoreOptions {
       "Numbers to learn instead of judgements: what each completion's rankings amount to (elo, "
       "bradley_terry), or ratings by each annotator's own scale (standardised_ratings).",
       one_of({"none", "elo", "bradley_terry", "standardised_ratings"}));
+    v(&pseudonyms, "pseudonyms", "People under names that tell them apart and no more.");
     v(&output, "output", "The file of rows.", required_output());
   }
   void check() const override {
@@ -211,10 +202,10 @@ void run_export(ExportOptions& o) {
     log_info(std::to_string(written) + " rows of numbers up to event " + std::to_string(event));
     return;
   }
-  feedback::JudgementWeight weight;
+  feedback::ExportOptions wanted{.names = o.pseudonyms ? feedback::Names::pseudonyms : feedback::Names::own};
   if (o.weigh == "reliability")
-    weight = weight_by_reliability(*store, store->judgements(kinds, event), o.most_hostile);
-  const auto counts = feedback::export_judgements(*store, kinds, event, o.output, {}, weight);
+    wanted.weight = feedback::weight_by_reliability(*store, store->judgements(kinds, event), o.most_hostile);
+  const auto counts = feedback::export_judgements(*store, kinds, event, o.output, wanted);
   if (!o.held_out.empty()) {
     std::string kept, held;
     for_each_line(o.output, [&](std::string_view line, int64_t number) {
@@ -294,177 +285,6 @@ void run_elo(EloStageOptions& o) {
   if (!o.output.empty()) give(o.output, feedback::leaderboard_json(board));
 }
 
-struct LabelStageOptions : Options {
-  std::string store, reward_model, train_from, annotator = "reader", host = "127.0.0.1";
-  int64_t port = 8080, steps = 60, batch_size = 16, simulated = 0, stop_when_left = -1, seed = 1;
-  double learning_rate = 5e-4;
-
-  void visit(OptionVisitor& v) override {
-    v(&store, "store", "The feedback store.", required_output());
-    v(&reward_model, "reward_model",
-      "Shown beside the reader's judgements once they are made; default: the latest trained again, else "
-      "reward/final beside the store.",
-      input());
-    v(&train_from, "train_from",
-      "What \"train again\" starts from, each time with all rankings; default: --reward-model, else "
-      "reward/final.",
-      input());
-    v(&annotator, "annotator", "The reader's name.");
-    v(&host, "host", "The address to listen on: this machine only.");
-    v(&port, "port", "The port; 0 picks a free one.", within(0, 65535));
-    v(&steps, "steps", "Of training again.", at_least(1));
-    v(&batch_size, "batch_size", "Of training again.", at_least(1));
-    v(&learning_rate, "learning_rate", "Of training again.", at_least(0));
-    v(&stop_when_left, "stop_when_left",
-      "End when no more tasks than these want an answer; -1: go on until Ctrl-C.", at_least(-1));
-    v(&simulated, "simulated",
-      "Simulated annotators (the demo's) that judge through this page's own interface; marked as simulated.",
-      within(0, 64));
-    v(&seed, "seed", "Names every draw of theirs.", at_least(0));
-  }
-};
-
-constexpr std::string_view kTrainedAgain = "reward-event-";  // and the last event it has seen
-
-// A reward model's folder; empty: there is none. `event`: the last one whose rankings it was trained on
-// again.
-struct RewardFolder {
-  std::string path;
-  int64_t event = 0;
-};
-
-// The one that is named, else the one that lies where `keel run` puts it.
-RewardFolder first_reward_model(const LabelStageOptions& o) {
-  const auto beside = std::filesystem::path(o.store).parent_path() / "reward" / "final";
-  return {!o.reward_model.empty() || !std::filesystem::exists(beside) ? o.reward_model : beside.string()};
-}
-
-// The one that was trained again last, so that a page that is opened anew goes on where it was.
-RewardFolder latest_reward_model(const LabelStageOptions& o) {
-  RewardFolder latest = first_reward_model(o);
-  if (!o.reward_model.empty() || is_address(o.store)) return latest;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(std::filesystem::absolute(o.store).parent_path())) {
-    const std::string name = entry.path().filename().string();
-    if (!name.starts_with(kTrainedAgain) || !std::filesystem::exists(entry.path() / "final")) continue;
-    const std::string digits = name.substr(kTrainedAgain.size());
-    int64_t event = 0;
-    const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), event);
-    if (parsed.ptr == digits.data() + digits.size() && event > latest.event)
-      latest = {(entry.path() / "final").string(), event};
-  }
-  return latest;
-}
-
-double reward_of(feedback::Store& store, RewardModel& model, int64_t id) {
-  const feedback::Completion completion = store.completion(id);
-  const Passage prompt = store.prompt(completion.prompt);
-  const bool finished = json_get<bool>(completion.sampling, "finished", true, "store");
-  const std::vector<ScoredSample> sample = {{prompt.text, completion.passage.text, {}, {}, finished}};
-  std::vector<Score> score(1);
-  model.score(sample, score);
-  return score.front().reward;
-}
-
-// All rankings that people and annotators gave up to `event`, frozen into the new run's folder.
-std::string train_again(feedback::Store& store, const LabelStageOptions& o, const std::string& start,
-                        int64_t event) {
-  const auto folder =
-      std::filesystem::path(o.store).parent_path() / (std::string(kTrainedAgain) + std::to_string(event));
-  const auto rankings = std::filesystem::path(folder.string() + ".rankings.jsonl");
-  feedback::export_judgements(store, feedback::Kinds::human, event, rankings);
-  RewardOptions options;
-  options.model = start;
-  options.data = rankings.string();
-  options.output = folder.string();
-  options.steps = o.steps;
-  options.batch_size = o.batch_size;
-  options.learning_rate = o.learning_rate;
-  train_reward(options);
-  return (folder / "final").string();
-}
-
-// The reward model that the page shows: exchanged when training again is done, while pages are being served.
-class ShownModel {
- public:
-  void show(const std::string& folder) {
-    auto model =
-        std::make_shared<RewardModel>(open_reward_model(folder, {"float32", "cpu"}), std::filesystem::path());
-    const std::lock_guard lock(mutex_);
-    model_ = std::move(model);
-  }
-  std::shared_ptr<RewardModel> get() const {
-    const std::lock_guard lock(mutex_);
-    return model_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::shared_ptr<RewardModel> model_;
-};
-
-// Stops the server once so few tasks are left; never with -1.
-std::jthread stopper(feedback::Store& store, LabelServer& server, int64_t left) {
-  if (left < 0) return {};
-  return std::jthread([&store, &server, left](const std::stop_token& done) {
-    while (!done.stop_requested() && store.size().open_tasks > left)
-      std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    server.stop();
-  });
-}
-
-// They are known to the server by their tokens, and to the store by what they are.
-std::map<std::string, Reader> readers_by_token(feedback::Store& store,
-                                               const std::vector<SimulatedReader>& readers) {
-  std::map<std::string, Reader> result;
-  for (const SimulatedReader& reader : readers) {
-    const Json parameters = annotator_json(reader.annotator);
-    const int64_t id =
-        store.add_annotator({feedback::AnnotatorKind::simulated, reader.annotator.name, parameters});
-    result[reader.token] = {.annotator = id, .name = reader.annotator.name};
-  }
-  return result;
-}
-
-void run_label(LabelStageOptions& o) {
-  const auto store = open_store(o.store, Access::write);
-  const RewardFolder first = first_reward_model(o), latest = latest_reward_model(o);
-  LabelHooks hooks;
-  ShownModel shown;
-  std::optional<Tokenizer> tokenizer;
-  if (!latest.path.empty()) {
-    shown.show(latest.path);
-    tokenizer = load_tokenizer(latest.path);
-    if (tokenizer) hooks.decode = [&](const std::vector<int64_t>& ids) { return tokenizer->decode(ids); };
-    hooks.reward = [&](int64_t id) { return std::optional(reward_of(*store, *shown.get(), id)); };
-    const std::string start = !o.train_from.empty() ? o.train_from
-                              : first.path.empty()  ? latest.path
-                                                    : first.path;
-    hooks.train = [&, start](int64_t event) {
-      const std::string folder = train_again(*store, o, start, event);
-      shown.show(folder);
-      return folder;
-    };
-  }
-  const std::vector<SimulatedReader> readers = simulated_readers(o.simulated);
-  LabelServer server(*store,
-                     {.host = o.host,
-                      .port = static_cast<int>(o.port),
-                      .annotator = o.annotator,
-                      .trained_event = latest.event,
-                      .tokens = readers_by_token(*store, readers)},
-                     std::move(hooks));
-  store->add_rankings(2, 0);  // now that the options have proved sound
-  std::cout << "Rank answers at " << server.url() << " (Ctrl-C ends it; every acknowledged judgement is in "
-            << o.store << ")" << std::endl;
-  const SimulatedReaders at_work(
-      server.port(), readers,
-      [](const std::string& prompt, const std::string& text) { return gold(prompt, text, true); },
-      static_cast<uint64_t>(o.seed));
-  const std::jthread stops = stopper(*store, server, o.stop_when_left);
-  server.listen();
-}
-
 }  // namespace
 
 std::vector<Stage> feedback_stages() {
@@ -500,11 +320,6 @@ std::vector<Stage> feedback_stages() {
           "knows (`keel feedback ask --parents`) is compared with it: better, worse, or no difference "
           "that the judgements show.\n\n    keel feedback elo --store feedback.db --output elo.json",
           &run_elo),
-      make_stage("label", "A page on this machine where a reader ranks answers.",
-                 "A judgement is acknowledged after its commit; the page keeps what was not acknowledged and "
-                 "sends it again. The page shows how often the reader agrees with the reward model, and can "
-                 "train it again on the new rankings.\n\n    keel label --store runs/demo/feedback.db",
-                 &run_label),
   };
 }
 

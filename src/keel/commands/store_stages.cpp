@@ -5,8 +5,10 @@
 #include "keel/base/error.h"
 #include "keel/base/files.h"
 #include "keel/base/log.h"
+#include "keel/commands/stage.h"
+#include "keel/feedback/backup.h"
 #include "keel/feedback/store.h"
-#include "keel/pipeline/stages.h"
+#include "keel/feedback/task_rows.h"
 #include "keel/rows/samples.h"
 
 namespace keel {
@@ -25,16 +27,22 @@ std::pair<std::string, std::string> named_value(const std::string& text, const s
 }
 
 struct AskOptions : Options {
-  std::string store;
+  std::string store, tasks;
   std::vector<std::string> samples, parents;
   int64_t width = 4, copies = 1;
 
   void visit(OptionVisitor& v) override {
     v(&store, "store", "The feedback store; made when missing, added to otherwise.", required_output());
-    v(&samples, "samples", "Rows of keel sample, each file as model=path.", required_input());
+    v(&samples, "samples", "Rows of keel sample, each file as model=path.", input());
+    v(&tasks, "tasks",
+      "Questions of other kinds: ratings, labels, texts to write, gold items (docs/FORMATS.md).", input());
     v(&parents, "parents", "What a model was trained from, each as model=parent.");
     v(&width, "width", "Completions a ranking, at most.", within(2, 9));
     v(&copies, "copies", "Annotators that a ranking asks for; 0: everyone.", at_least(0));
+  }
+  void check() const override {
+    if (samples.empty() && tasks.empty())
+      throw UsageError("--samples", "expected --samples or --tasks, got neither");
   }
 };
 
@@ -71,9 +79,10 @@ void run_ask(AskOptions& o) {
     for (const auto& [model, prompts] : models)
       for (const SampledPrompt& sampled : prompts)
         add_answers(*store, store->add_prompt({.text = sampled.prompt}), sampled, model);
-    asked = store->add_rankings(o.width, o.copies);
+    if (!models.empty()) asked = store->add_rankings(o.width, o.copies);
+    if (!o.tasks.empty()) asked += feedback::add_task_rows(*store, o.tasks).added;
   });
-  log_info(std::to_string(asked) + " new rankings asked for");
+  log_info(std::to_string(asked) + (o.tasks.empty() ? " new rankings asked for" : " new tasks asked for"));
 }
 
 struct GuidelinesOptions : Options {
@@ -120,6 +129,20 @@ void run_archive(ArchiveOptions& o) {
   open_store(o.store, Access::read)->write_archive(o.output);
 }
 
+struct BackupOptions : Options {
+  std::string store, output;
+  void visit(OptionVisitor& v) override {
+    v(&store, "store", "The feedback store: a SQLite file, in use or not.", required_input());
+    v(&output, "output", "The copy, a store itself.", required_output());
+  }
+};
+
+void run_backup(BackupOptions& o) {
+  feedback::back_up(o.store, o.output);
+  log_info("copied " + o.store + " to " + o.output + ", up to event " +
+           std::to_string(open_store(o.output, Access::read)->last_event()));
+}
+
 struct RestoreOptions : Options {
   std::string store, archive;
   void visit(OptionVisitor& v) override {
@@ -160,6 +183,12 @@ std::vector<Stage> store_stages() {
           "into another store and written again, it has the same bytes.\n\n    keel feedback archive "
           "--store feedback.db --output archive.jsonl",
           &run_archive),
+      make_stage(
+          "feedback backup", "Copy a store while people judge.",
+          "The copy holds the store of one moment, whole; it appears when it is complete. Accounts are in "
+          "it, too. A PostgreSQL store has pg_dump for this.\n\n    keel feedback backup --store "
+          "feedback.db --output feedback-monday.db",
+          &run_backup),
       make_stage("feedback restore", "Read an archive into an empty store.",
                  "From SQLite to PostgreSQL and back, too.\n\n    keel feedback restore --store "
                  "postgresql://keel@localhost/feedback --archive archive.jsonl",

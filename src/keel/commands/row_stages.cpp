@@ -2,7 +2,7 @@
 #include <iostream>
 
 #include "keel/base/error.h"
-#include "keel/pipeline/stages.h"
+#include "keel/commands/stage.h"
 #include "keel/rows/export.h"
 #include "keel/rows/folds.h"
 

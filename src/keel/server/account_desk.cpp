@@ -1,0 +1,81 @@
+#include "keel/server/account_desk.h"
+
+#include <sodium.h>
+
+#include <chrono>
+#include <ctime>
+
+#include "keel/base/files.h"
+#include "keel/server/requests.h"
+
+namespace keel {
+namespace {
+
+constexpr size_t kLongestName = 64, kLongestPassword = 256, kLongestSecret = 128;
+
+double steady_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// One key for all spellings of a name; what is no name is nobody's.
+std::string key_of(const std::string& name) {
+  try {
+    return feedback::folded_name(name);
+  } catch (const feedback::Refused&) {
+    return "";
+  }
+}
+
+}  // namespace
+
+// A try is taken before the password is looked at, so that many at once get no more; a right one is given
+// back.
+AccountDesk::Entered AccountDesk::sign_in(const std::string& address, const Json& request) {
+  const std::string name = text_member(request, "name", kLongestName);
+  const std::string password = text_member(request, "password", kLongestPassword);
+  const double now = steady_seconds();
+  const std::string key = key_of(name);
+  if (!wrong_of_address_.take(address, now) || !wrong_of_name_.take(key, now))
+    throw TooMany("expected fewer wrong passwords: wait some minutes, then try again");
+  const std::optional<feedback::Account> account = accounts_.verify(name, password);
+  if (!account) throw SignedOut("expected a name and its password, got ones that do not belong together");
+  wrong_of_name_.give_back(key);
+  wrong_of_address_.give_back(address);
+  if (account->closed) throw Forbidden("this account is closed: ask who leads the project");
+  return entered(*account);
+}
+
+AccountDesk::Entered AccountDesk::join(const std::string& address, const Json& request) {
+  const std::string invite = text_member(request, "invite", kLongestSecret);
+  const std::string name = text_member(request, "name", kLongestName);
+  const std::string password = text_member(request, "password", kLongestPassword);
+  if (!wrong_of_address_.take(address, steady_seconds()))
+    throw TooMany("expected fewer tries: wait some minutes, then try again");
+  return entered(accounts_.accept(invite, name, password, std::time(nullptr)));
+}
+
+AccountDesk::Entered AccountDesk::entered(const feedback::Account& account) {
+  return {.answer = {{"lead", account.role == feedback::Role::lead}},
+          .session = accounts_.start_session(account.name, std::time(nullptr))};
+}
+
+std::optional<Reader> AccountDesk::reader(const std::string& session) {
+  if (session.empty() || session.size() > kLongestSecret) return std::nullopt;
+  const auto account = accounts_.session(session, std::time(nullptr));
+  if (!account) return std::nullopt;
+  return Reader{.annotator = account->annotator,
+                .name = account->name,
+                .is_lead = account->role == feedback::Role::lead};
+}
+
+std::string AccountDesk::token_of(const std::string& session) {
+  return sha256("keel page " + session);
+}
+
+bool AccountDesk::is_token_of(const std::string& session, const std::string& token) {
+  const std::string expected = token_of(session);
+  return token.size() == expected.size() &&
+         sodium_memcmp(token.data(), expected.data(), expected.size()) == 0;
+}
+
+}  // namespace keel
