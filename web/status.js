@@ -26,6 +26,7 @@ export function showState(state) {
   bar.value = state.done;
   write('who', state.annotator);
   show('to-board', state.lead);
+  show('to-chat', state.chat);
   if (state.token) show('sign-out', true);
   showAgreement(state.agreement);
   showTraining(state.training);

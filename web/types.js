@@ -41,9 +41,11 @@
 
 /**
  * A judgement as it is kept and sent. While what it corrects has no number yet, `corrects_key` names it.
- * @typedef {Part & {store: string, key: string, task: number, prompt: number, seconds: number,
+ * @typedef {Part & {store: string, key: string, task: number | null, prompt: number, seconds: number,
  *   guideline: number | null, corrects?: number, corrects_key?: string}} Judgement
  */
+
+/** Two answers of a model that people talk to. @typedef {{prompt: number, completions: Answer[]}} Turn */
 
 /** @typedef {{count: number, total: number, low: number, high: number}} Agreement */
 /** @typedef {{phase: 'idle' | 'running' | 'done' | 'failed', detail: string, new_rankings: number}} Training */
@@ -57,6 +59,7 @@
  * @property {number} remaining
  * @property {Agreement | null} agreement
  * @property {Training | null} training
+ * @property {boolean} chat     there is a model to talk to
  * @property {string} [token]  what changes must carry; told once, to who is logged in
  */
 

@@ -142,3 +142,15 @@ def test_a_postgresql_that_is_not_there_is_one_line_without_its_password(tmp_pat
     ended = keel("feedback", "stats", store="postgresql://anna:secret@127.0.0.1:1/keel", check=False)
     assert ended.status == 1 and len(ended.messages()) == 1
     assert "[postgresql://anna@127.0.0.1:1/keel] cannot connect" in ended.err and "secret" not in ended.err
+
+
+def test_a_model_leads_back_to_its_judgements(store, tmp_path):
+    run = tmp_path / "reward"
+    keel("reward", model=MODELS / "llama_tied", data=store, output=run, **TRAINING)
+    found = json.loads(keel("feedback", "lineage", store=store, run=run / "final", json=True,
+                            output=tmp_path / "lineage.jsonl").out)
+    assert found["judgements"] == 10 and found["unknown"] == found["corrected"] == 0
+    assert {one["name"]: one["judgements"] for one in found["annotators"]} == {"anna": 6, "ben": 4}
+    lines = read_rows(tmp_path / "lineage.jsonl")
+    assert [line["key"] for line in lines] == [row["key"] for row in read_rows(tmp_path / "reward.rows.jsonl")]
+    assert "10 rows, judged from" in keel("feedback", "lineage", store=store, run=run).out

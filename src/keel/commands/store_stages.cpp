@@ -1,12 +1,14 @@
 // Commands that keep a feedback store: what people are asked, what they are told, what is taken out on
 // request, archives.
 #include <algorithm>
+#include <iostream>
 
 #include "keel/base/error.h"
 #include "keel/base/files.h"
 #include "keel/base/log.h"
 #include "keel/commands/stage.h"
 #include "keel/feedback/backup.h"
+#include "keel/feedback/lineage.h"
 #include "keel/feedback/store.h"
 #include "keel/feedback/task_rows.h"
 #include "keel/rows/samples.h"
@@ -159,6 +161,46 @@ void run_restore(RestoreOptions& o) {
            " completions, up to event " + std::to_string(size.last_event));
 }
 
+struct LineageOptions : Options {
+  std::string store, run, output;
+  bool json = false;
+  void visit(OptionVisitor& v) override {
+    v(&store, "store", "The feedback store.", required_input());
+    v(&run, "run", "The folder of a run (or its final/) that learned from the store.", required_input());
+    v(&json, "json", "JSON instead of a table.");
+    v(&output, "output", "A file that gets a line for each row: its judgement, and what became of it.",
+      {.writes = true});
+  }
+};
+
+Json origin_json(const feedback::Origin& origin) {
+  Json line = {{"line", origin.line}, {"key", origin.key}, {"known", origin.known}};
+  if (!origin.known) return line;
+  line.update({{"judgement", origin.judgement},
+               {"event", origin.event},
+               {"at", origin.at},
+               {"annotator", origin.annotator},
+               {"kind", origin.kind},
+               {"type", origin.type},
+               {"weight", origin.weight},
+               {"turned", origin.turned},
+               {"corrected", origin.corrected},
+               {"redacted", origin.redacted}});
+  return line;
+}
+
+void run_lineage(LineageOptions& o) {
+  const auto store = open_store(o.store, Access::read);
+  const std::vector<feedback::Origin> origins = feedback::lineage(*store, feedback::rows_of_run(o.run));
+  if (!o.output.empty()) {
+    std::string lines;
+    for (const feedback::Origin& origin : origins) lines += json_text(origin_json(origin)) + "\n";
+    write_file_atomically(o.output, lines);
+  }
+  std::cout << (o.json ? json_text(feedback::lineage_json(origins), 2) + "\n"
+                       : feedback::lineage_text(origins));
+}
+
 }  // namespace
 
 std::vector<Stage> store_stages() {
@@ -193,6 +235,13 @@ std::vector<Stage> store_stages() {
                  "From SQLite to PostgreSQL and back, too.\n\n    keel feedback restore --store "
                  "postgresql://keel@localhost/feedback --archive archive.jsonl",
                  &run_restore),
+      make_stage(
+          "feedback lineage", "From a model back to the judgements that it learned from.",
+          "The run's rows were frozen beside it and name their judgements by key. Says who judged, when, and "
+          "what was corrected or taken out since, so that it is known what a reward model stands on and "
+          "whether it should be trained anew.\n\n    keel feedback lineage --store feedback.db --run "
+          "runs/reward --output lineage.jsonl",
+          &run_lineage),
   };
 }
 

@@ -1,9 +1,10 @@
 // Gold items: tasks whose answer is known, put among the others to see who reads; and the qualification
 // round, gold items that come first. A task's details say so (task_rows.h); nobody who answers sees it.
 //
-//   "gold": [1, 3, 2]          of a ranking: ranks beside its completions. Right: every strict pair in this
-//   order. "gold": true               of a label "gold": {"helpful": 4}     of a rating. Right: each within
-//   1, or within "tolerance" of the details "qualification": true      beside a gold: asked first
+// - "gold": [1, 3, 2] of a ranking: ranks beside its completions. Right: every strict pair in this order.
+// - "gold": true of a label.
+// - "gold": {"helpful": 4} of a rating. Right: each within 1, or within "tolerance" of the details.
+// - "qualification": true beside a gold: asked first.
 #pragma once
 
 #include <cstdint>

@@ -357,6 +357,16 @@ ORDER BY e.id)sql",
   });
 }
 
+std::optional<JudgedRow> SqlStore::judgement_of_key(const std::string& key) {
+  return reading([&]() -> std::optional<JudgedRow> {
+    const auto found = judged_rows(database_->query(R"sql(
+SELECT j.id, e.id, j.key, e.at FROM judgements j JOIN events e ON e.kind = 'judgement' AND e.subject = j.id
+WHERE j.key = ?1)sql",
+                                                    key));
+    return found.empty() ? std::nullopt : std::optional(found.front());
+  });
+}
+
 std::optional<Judgement> SqlStore::first_answer(int64_t task, int64_t annotator) {
   return reading([&]() -> std::optional<Judgement> {
     const auto first = integers(database_->query(

@@ -53,6 +53,7 @@ class SqlStore : public Store {
   int64_t last_event() override;
   std::vector<JudgedRow> judgements(Kinds kinds, int64_t last_event) override;
   std::vector<JudgedRow> judgements_of_task(int64_t task) override;
+  std::optional<JudgedRow> judgement_of_key(const std::string& key) override;
   std::optional<Judgement> first_answer(int64_t task, int64_t annotator) override;
   void redact(const std::string& kind, int64_t id, const std::string& reason,
               const std::string& requested_by) override;

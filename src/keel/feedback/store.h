@@ -257,6 +257,9 @@ class Store {
   /// What an annotator first answered to a task, or that it was skipped, whatever corrected it later.
   virtual std::optional<Judgement> first_answer(int64_t task, int64_t annotator) = 0;
 
+  /// The judgement of this key, whether or not it was corrected since; nothing when there is none.
+  virtual std::optional<JudgedRow> judgement_of_key(const std::string& key) = 0;
+
   /// Takes a text out for good: of a prompt, a completion or a judgement. Its row stays, empty, and the
   /// redaction says when, why and on whose request. Errors: Refused for an unknown kind or id.
   virtual void redact(const std::string& kind, int64_t id, const std::string& reason,

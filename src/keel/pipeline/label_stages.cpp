@@ -1,11 +1,14 @@
 // `keel label` with what needs torch: the reward model that readers are compared with, and training it again.
+#include <algorithm>
 #include <charconv>
 #include <memory>
 #include <mutex>
 #include <optional>
 
+#include "keel/base/error.h"
 #include "keel/commands/labelling.h"
 #include "keel/feedback/exchange.h"
+#include "keel/models/model_folder.h"
 #include "keel/pipeline/recipe.h"
 #include "keel/pipeline/stages.h"
 #include "keel/scoring/reward_model.h"
@@ -16,9 +19,9 @@ namespace keel {
 namespace {
 
 struct LabelStageOptions : ServeOptions {
-  std::string reward_model, train_from;
-  int64_t steps = 60, batch_size = 16;
-  double learning_rate = 5e-4;
+  std::string reward_model, train_from, chat_model;
+  int64_t steps = 60, batch_size = 16, chat_tokens = 128;
+  double learning_rate = 5e-4, chat_temperature = 1;
 
   void visit(OptionVisitor& v) override {
     ServeOptions::visit(v);
@@ -30,6 +33,10 @@ struct LabelStageOptions : ServeOptions {
       "What \"train again\" starts from, each time with all rankings; default: --reward-model, else "
       "reward/final.",
       input());
+    v(&chat_model, "chat_model",
+      "A language model to talk to at /chat, two answers a turn; /chat?mode=red-team to attack it.", input());
+    v(&chat_tokens, "chat_tokens", "Longest answer of --chat-model.", at_least(1));
+    v(&chat_temperature, "chat_temperature", "Of its answers.", at_least(1e-3));
     v(&steps, "steps", "Of training again.", at_least(1));
     v(&batch_size, "batch_size", "Of training again.", at_least(1));
     v(&learning_rate, "learning_rate", "Of training again.", at_least(0));
@@ -115,10 +122,68 @@ class ShownModel {
   std::shared_ptr<RewardModel> model_;
 };
 
+// A model that people talk to. Its draws are numbered, so that two answers to one dialogue differ.
+class ChatModel {
+ public:
+  explicit ChatModel(const LabelStageOptions& o)
+      : model_(open_language_model(o.chat_model, {"auto", "cpu"})),
+        tokenizer_(load_tokenizer(o.chat_model)),
+        seed_(static_cast<uint64_t>(o.seed)) {
+    if (!tokenizer_) throw Error(o.chat_model, "expected a tokenizer beside a model to talk to, got none");
+    sampling_.max_new_tokens = o.chat_tokens;
+    sampling_.temperature = o.chat_temperature;
+    sampling_.stop_strings = {kNextTurn};
+    sampling_.stop_ids = end_ids(model_);
+    if (const auto end = end_id(model_, &*tokenizer_)) sampling_.stop_ids.push_back(*end);
+  }
+
+  std::vector<std::string> answers(const std::string& dialogue, int64_t count) {
+    Request request;
+    request.prompt = latest(tokenizer_->encode(dialogue));
+    request.samples = count;
+    request.options = sampling_;
+    request.seed = seed_;
+    request.prompt_index = draws_++;
+    const auto text_of = [&, prompt = request.prompt](std::span<const int64_t> ids) {
+      return tokenizer_->decode_completion(prompt, ids);
+    };
+    request.decode = text_of;
+    std::vector<std::string> texts;
+    for (const Completion& drawn : generate(model_, {request}, {.rows = count}).front()) {
+      const std::string text = text_of(drawn.tokens);
+      texts.push_back(text.substr(0, text.find(kNextTurn)));
+    }
+    return texts;
+  }
+
+ private:
+  static constexpr const char* kNextTurn = "\n\nHuman:";
+
+  // The end of a dialogue that leaves room for an answer.
+  std::vector<int64_t> latest(std::vector<int64_t> ids) const {
+    const int64_t room = std::max<int64_t>(1, model_.config().max_positions - sampling_.max_new_tokens);
+    if (std::ssize(ids) > room) ids.erase(ids.begin(), ids.end() - room);
+    return ids;
+  }
+
+  Model model_;
+  std::optional<Tokenizer> tokenizer_;
+  SamplingOptions sampling_;
+  const uint64_t seed_;
+  uint32_t draws_ = 0;
+};
+
+Chat open_chat(const LabelStageOptions& o) {
+  if (o.chat_model.empty()) return {};
+  const auto model = std::make_shared<ChatModel>(o);
+  return {o.chat_model,
+          [model](const std::string& dialogue, int64_t count) { return model->answers(dialogue, count); }};
+}
+
 void run_label(LabelStageOptions& o) {
   const auto store = feedback::open_store(o.store, feedback::Access::write);
   const RewardFolder first = first_reward_model(o), latest = latest_reward_model(o);
-  LabelHooks hooks;
+  LabelHooks hooks{.chat = open_chat(o)};
   ShownModel shown;
   std::optional<Tokenizer> tokenizer;
   if (!latest.path.empty()) {

@@ -10,7 +10,17 @@
 
 namespace keel {
 
+/// A model that people talk to.
+struct Chat {
+  std::string model = {};  // the name under which its answers are kept
+  /// `count` answers to a dialogue that ends with "\n\nAssistant:". Called by one thread at a time. Empty:
+  /// there is no chat.
+  std::function<std::vector<std::string>(const std::string& prompt, int64_t count)> answer = {};
+};
+
 struct LabelHooks {
+  Chat chat = {};
+
   /// The reward model's score of a completion in the store, for the agreement shown. Called once a completion
   /// and reward model, while the reader waits: look it up rather than work it out. Nothing: unknown.
   std::function<std::optional<double>(int64_t completion_id)> reward = {};

@@ -16,6 +16,7 @@
 #include "keel/base/log.h"
 #include "keel/server/account_desk.h"
 #include "keel/server/board.h"
+#include "keel/server/chat_desk.h"
 #include "keel/server/embedded.h"
 #include "keel/server/exports.h"
 #include "keel/server/label_desk.h"
@@ -29,7 +30,8 @@ namespace {
 constexpr int kWaiting = 1024;   // connections that nobody has taken up yet
 constexpr size_t kThreads = 32;  // most of them wait for a slow sender or for the disk
 constexpr std::array kPages = {std::pair{"/", "label.html"}, std::pair{"/sign-in", "sign_in.html"},
-                               std::pair{"/join", "join.html"}, std::pair{"/board", "board.html"}};
+                               std::pair{"/join", "join.html"}, std::pair{"/board", "board.html"},
+                               std::pair{"/chat", "chat.html"}};
 
 void answer(httplib::Response& response, int status, const Json& body) {
   response.status = status;
@@ -170,6 +172,7 @@ class LabelServer::Server {
   Server(feedback::Store& store, const LabelOptions& options, LabelHooks hooks, feedback::Accounts* accounts)
       : options_(options),
         store_(store),
+        chat_desk_(hooks.chat.answer ? std::make_unique<ChatDesk>(store, hooks.chat) : nullptr),
         desk_(store, std::move(hooks), options.trained_event, options.qualification),
         board_(store) {
     if (accounts != nullptr)
@@ -241,6 +244,13 @@ class LabelServer::Server {
     call("/api/train", &LabelDesk::train);
     call("/api/keep", &LabelDesk::keep);
     call("/api/return", &LabelDesk::send_back);
+    if (chat_desk_)
+      http_.Post("/api/chat", [this](const httplib::Request& request, httplib::Response& response) {
+        answer_with(response, [&] {
+          reader_of(request);
+          return chat_desk_->say(parse_body(request.body));
+        });
+      });
     set_board_routes();
     if (account_desk_) set_account_routes();
   }
@@ -315,6 +325,7 @@ class LabelServer::Server {
   // With the token that the page's changes must carry, where people log in.
   Json state(const httplib::Request& request) {
     Json state = desk_.state(reader_of(request));
+    state["chat"] = chat_desk_ != nullptr;
     if (account_desk_ && token_of(request).empty())
       state["token"] = AccountDesk::token_of(cookie_of(request, cookie_));
     return state;
@@ -374,6 +385,7 @@ class LabelServer::Server {
   feedback::Store& store_;
   Reader reader_;  // without accounts
   httplib::Server http_;
+  std::unique_ptr<ChatDesk> chat_desk_;
   LabelDesk desk_;
   int socket_ = -1;
   Board board_;

@@ -11,7 +11,8 @@ namespace keel {
 namespace {
 
 RowFile file_of(int64_t prompts, int64_t rows_of_a_prompt) {
-  RowFile file{.path = "rows.jsonl"};
+  RowFile file;
+  file.path = "rows.jsonl";
   for (int64_t i = 0; i < prompts * rows_of_a_prompt; ++i) {
     Row row{.line = i + 1, .kind = RowKind::preference, .has_prompt = true, .ranks = {1, 2}};
     row.prompt.text = "prompt " + std::to_string(i % prompts);

@@ -1,7 +1,7 @@
 // A label server over a store of its own making, for tests that drive it from outside: killed, looked at in a
 // browser.
 //   keel_label_test_server --store FILE --port N [--annotator NAME] [--pairs N] [--tasks FILE]
-//     [--guidelines FILE] [--copies N] [--annotators N] [--accounts FILE]
+//     [--guidelines FILE] [--copies N] [--annotators N] [--accounts FILE] [--chat N]
 // A new store gets `--pairs` prompts with two completions each, or the tasks of a file (task_rows.h); each
 // pair is asked for `--copies` times, without it as often as there are annotators. Programs are annotators by
 // their tokens, "token-1" to "token-N". The "reward model" likes long texts. A line of the accounts' file is
@@ -79,6 +79,17 @@ void add_accounts(feedback::Accounts& accounts, const std::string& path) {
   });
 }
 
+// A model that says again what was said last, numbered; hostile, as models may be.
+std::vector<std::string> echo(const std::string& dialogue, int64_t count) {
+  static int answers = 0;
+  const size_t end = dialogue.rfind("\n\nAssistant:"), begin = dialogue.rfind("Human: ", end) + 7;
+  std::vector<std::string> texts;
+  for (int64_t i = 0; i < count; ++i)
+    texts.push_back(" Answer " + std::to_string(++answers) + " to **" + dialogue.substr(begin, end - begin) +
+                    "** <img src=x onerror=\"document.title='hit'\">");
+  return texts;
+}
+
 int serve(std::map<std::string, std::string> arguments) {
   const auto store = feedback::open_store(arguments.at("--store"), feedback::Access::create);
   if (arguments.contains("--tasks"))
@@ -94,6 +105,7 @@ int serve(std::map<std::string, std::string> arguments) {
     std::this_thread::sleep_for(std::chrono::seconds(2));
     return "runs/demo/label-" + std::to_string(last_event);
   };
+  if (arguments.contains("--chat")) hooks.chat = {"echo", echo};
   LabelOptions options{.port = std::stoi(arguments.at("--port"))};
   options.annotator = arguments.emplace("--annotator", "reader").first->second;
   options.tokens = readers(*store, std::stoi(arguments.emplace("--annotators", "0").first->second));
