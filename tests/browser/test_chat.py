@@ -115,7 +115,7 @@ def test_without_a_model_there_is_nothing_to_talk_to(site):
     page.wait_for_function("document.querySelector('#notice').textContent !== ''")
     assert "There is no model to talk to" in notice(page)
     status, answer = lone.server.call("POST", "/api/chat", {"messages": [{"role": "user", "content": "x"}], "mode": "chat"})
-    assert status == 404
+    assert status == 409 and "expected a model to talk to" in answer["error"]
 
 
 @pytest.mark.parametrize("messages", [[], "x", [{"role": "assistant", "content": "x"}], [{"role": "user", "content": ""}],

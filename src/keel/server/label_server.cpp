@@ -244,13 +244,14 @@ class LabelServer::Server {
     call("/api/train", &LabelDesk::train);
     call("/api/keep", &LabelDesk::keep);
     call("/api/return", &LabelDesk::send_back);
-    if (chat_desk_)
-      http_.Post("/api/chat", [this](const httplib::Request& request, httplib::Response& response) {
-        answer_with(response, [&] {
-          reader_of(request);
-          return chat_desk_->say(parse_body(request.body));
-        });
+    http_.Post("/api/chat", [this](const httplib::Request& request, httplib::Response& response) {
+      answer_with(response, [&] {
+        reader_of(request);
+        if (!chat_desk_)
+          throw feedback::Refused("chat", "expected a model to talk to, got none: keel label --chat-model");
+        return chat_desk_->say(parse_body(request.body));
       });
+    });
     set_board_routes();
     if (account_desk_) set_account_routes();
   }
