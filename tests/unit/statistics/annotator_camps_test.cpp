@@ -88,6 +88,15 @@ TEST(AnnotatorCamps, IntervalsHoldTheTrueAccuracy) {
   EXPECT_LE(held, asked * 99 / 100);
 }
 
+// Always the same side, too: what nobody said is possible all the same.
+TEST(AnnotatorCamps, OneSideAloneIsNoAgreement) {
+  std::vector<Label> labels;
+  for (int64_t item = 0; item < 5; ++item) labels.push_back({7, item, 1});
+  const auto camps = annotator_camps(labels);
+  EXPECT_EQ(camps.annotators[0].side, Side::unclear);
+  EXPECT_NEAR(camps.annotators[0].accuracy, 0.5, 1e-6);
+}
+
 TEST(AnnotatorCamps, WhoeverLabelsAloneIsNotKnown) {
   auto labels = simulated_labels(6, 300, 3, 4, [](int64_t, int64_t) { return 0.9; });
   for (int64_t item = 1000; item < 1100; ++item) labels.push_back({77, item, 1});
@@ -121,7 +130,7 @@ TEST(AnnotatorCamps, ThePosteriorRepairsMostOfTheMajoritysErrors) {
 }
 
 TEST(AnnotatorCamps, WhatHasNotTwoSidesIsRefused) {
-  const std::vector<Label> three = {{1, 1, 0}, {1, 2, 1}, {1, 3, 2}}, two = {{1, 1, 0}, {1, 2, 1}};
+  const std::vector<Label> three = {{1, 1, 0}, {1, 2, 1}, {1, 3, 2}}, two = {{1, 1, -1}, {1, 2, 1}};
   EXPECT_THROW(annotator_camps({}), Error);
   EXPECT_THROW(annotator_camps(three), Error);
   EXPECT_THROW(annotator_camps(two, {.most_hostile = 0.4}), Error);

@@ -29,6 +29,13 @@ TEST(ExactTests, BinomialTailsEqualScipys) {
     EXPECT_NEAR(fair_coin_test(row[0], row[1]), row[2].get<double>(), 1e-10) << row;
 }
 
+TEST(ExactTests, TrialsWithChancesOfTheirOwnEqualScipys) {
+  for (const Json& row : statistics_golden_file("tests").at("successes"))
+    EXPECT_NEAR(successes_at_least(row[0], row[1].get<std::vector<double>>()), row[2].get<double>(), 1e-12)
+        << row;
+  EXPECT_EQ(successes_at_least(3, std::vector<double>{0.5}), 0);
+}
+
 TEST(ExactTests, FishersEqualScipys) {
   for (const Json& row : statistics_golden_file("tests").at("fisher")) {
     const TwoGroups counts{row[0], row[1], row[2], row[3]};
