@@ -119,7 +119,7 @@ Interval annotator_interval(std::span<const Label> labels, int64_t annotator) {
   if (labels.empty()) return known.interval(kSmoothing);
   const DawidSkene fit = dawid_skene(
       labels,
-      {.confusion = Confusion::one_coin, .even_prior = true, .smoothing = kSmoothing, .tolerance = 1e-4});
+      {.confusion = Confusion::one_coin, .even_prior = true, .smoothing = kSmoothing, .tolerance = 1e-3});
   const Names items(fit.items), categories(fit.categories);
   for (const Label& label : labels)
     if (label.annotator == annotator)

@@ -59,7 +59,7 @@ LongerLabels longer_labels(std::span<const Label> labels, int64_t annotator) {
                                             .smoothing = 1,
                                             .gold = {},
                                             .categories = {0, 1},
-                                            .tolerance = 1e-4});
+                                            .tolerance = 1e-3});
   const Names items(fit.items);
   std::vector<double> longer_right, own_right;
   for (const Label& label : labels) {

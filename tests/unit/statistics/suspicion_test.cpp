@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "keel/statistics/exact_tests.h"
 #include "statistics/annotators.h"
 
@@ -137,6 +139,27 @@ TEST(Suspicion, TargetedCollusionShowsAsAgreement) {
     EXPECT_TRUE(both || sign.corrected > 0.05) << sign.annotator << " " << sign.other;
   }
   EXPECT_EQ(together, 3);
+}
+
+// Honest crowds of unequal skill, on items of unequal difficulty, of which nobody should be suspected: the
+// correction promises that in 95 of 100 crowds. Items -1 and 1 are read as shorter and longer, too.
+TEST(Suspicion, HonestCrowdsAreSeldomSuspected) {
+  int copies = 0, lengths = 0;
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    const auto crowd = [](int64_t annotator, int64_t item) {
+      const double skill = 0.7 + 0.025 * static_cast<double>(annotator);
+      return item % 3 == 0 ? 0.5 + (skill - 0.5) / 2 : skill;
+    };
+    auto labels = simulated_labels(12, 400, 4, 200 + seed, crowd);
+    const auto suspected = [](const std::vector<Sign>& signs) {
+      return std::any_of(signs.begin(), signs.end(), [](const Sign& sign) { return sign.corrected < 0.05; });
+    };
+    copies += suspected(copying_signs(labels));
+    for (Label& label : labels) label.category = label.category == 1;
+    lengths += suspected(length_signs(labels));
+  }
+  EXPECT_LE(copies, 4) << "of 40";
+  EXPECT_LE(lengths, 4) << "of 40";
 }
 
 }  // namespace
