@@ -21,15 +21,27 @@ std::optional<ComparedPair> StrictComparisons::number(const JudgedRow& row, size
   return items_.number(row.judgement.prompt, row.completions[first].passage, row.completions[second].passage);
 }
 
-void StrictComparisons::add(const JudgedRow& row) {
+void StrictComparisons::add_pair(const JudgedRow& row, size_t first, size_t second) {
   const auto& ranks = row.judgement.ranks;
-  for (size_t i = 0; i < ranks.size(); ++i)
-    for (size_t j = i + 1; j < ranks.size(); ++j) {
-      const auto pair = number(row, i, j);
-      if (!pair) continue;
-      const int64_t first = (ranks[i] < ranks[j]) - (ranks[i] > ranks[j]);
-      words_[pair->item][row.judgement.annotator] = first * pair->first_is_better;
-    }
+  const auto pair = number(row, first, second);
+  if (!pair) return;
+  const int64_t said = (ranks[first] < ranks[second]) - (ranks[first] > ranks[second]);
+  words_[pair->item][row.judgement.annotator] = said * pair->first_is_better;
+}
+
+void StrictComparisons::add(const JudgedRow& row) {
+  for (size_t i = 0; i < row.judgement.ranks.size(); ++i)
+    for (size_t j = i + 1; j < row.judgement.ranks.size(); ++j) add_pair(row, i, j);
+}
+
+void StrictComparisons::add_one(const JudgedRow& row) {
+  size_t first = 0, last = 0;
+  for (size_t i = 1; i < row.judgement.ranks.size(); ++i) {
+    const Content content = content_of(row.completions[i].passage);
+    if (content < content_of(row.completions[first].passage)) first = i;
+    if (content_of(row.completions[last].passage) < content) last = i;
+  }
+  if (first != last) add_pair(row, first, last);
 }
 
 std::vector<Label> StrictComparisons::labels() const {
@@ -38,14 +50,6 @@ std::vector<Label> StrictComparisons::labels() const {
     for (const auto& [annotator, word] : words)
       if (word != 0) labels.push_back({annotator, item, word});
   return labels;
-}
-
-int64_t StrictComparisons::votes_of_others(int64_t item, int64_t annotator) const {
-  int64_t votes = 0;
-  const auto found = words_.find(item);
-  if (found == words_.end()) return 0;
-  for (const auto& [who, word] : found->second) votes += who == annotator ? 0 : word;
-  return votes;
 }
 
 }  // namespace keel::feedback

@@ -38,13 +38,16 @@ class ComparisonItems {
 class StrictComparisons {
  public:
   void add(const JudgedRow& row);
+  /// One pair of a ranking alone, of the first and the last of its contents in their order, whatever the
+  /// order shown: all pairs of one ranking are not independent of one another.
+  void add_one(const JudgedRow& row);
   std::vector<Label> labels() const;
   /// Of a pair that was added or is new.
   std::optional<ComparedPair> number(const JudgedRow& row, size_t first, size_t second);
-  /// What others than this annotator say of an item: the sum of their 1 and -1.
-  int64_t votes_of_others(int64_t item, int64_t annotator) const;
 
  private:
+  void add_pair(const JudgedRow& row, size_t first, size_t second);
+
   ComparisonItems items_;
   std::map<int64_t, std::map<int64_t, int64_t>> words_;  // item, annotator
 };

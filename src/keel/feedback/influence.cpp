@@ -20,11 +20,12 @@ std::string budget_text(const Conclusion& conclusion, const std::string& measure
                         const std::map<int64_t, std::string>& names) {
   const PoisonBudget& budget = conclusion.budget;
   if (budget.annotators.empty()) return measure + ": the two are equal, nothing to turn\n";
-  const std::string count = std::to_string(budget.annotators.size());
+  const size_t few = budget.annotators.size();
+  const std::string count = std::to_string(few) + (few == 1 ? " annotator" : " annotators");
   std::string text = measure + ": " + (conclusion.measure > 0 ? "better" : "worse") + "; without ";
-  text += budget.exact ? count + " annotators, and no fewer, that is gone: "
-                       : "at most " + count + " annotators (greedy; at least " +
-                             std::to_string(budget.at_least) + ") that is gone: ";
+  text += budget.exact ? count + ", and no fewer, that is gone: "
+                       : "at most " + count + " (greedy; at least " + std::to_string(budget.at_least) +
+                             ") that is gone: ";
   return text + listed(budget, names) + "\n";
 }
 

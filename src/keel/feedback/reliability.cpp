@@ -36,46 +36,48 @@ class Observations {
  public:
   explicit Observations(const std::vector<JudgedRow>& rows) {
     for (const JudgedRow& row : rows) add(row);
-    for (const JudgedRow& row : rows) add_length(row);
   }
-  StrictComparisons comparisons;
+  StrictComparisons comparisons;  // all pairs
+  StrictComparisons independent;  // one pair of each ranking, for tests that count
   std::vector<ShownChoice> shown;
-  std::vector<LengthChoice> lengths;
   std::vector<TimedJudgement> times;
 
- private:
-  static bool is_ranking(const JudgedRow& row) { return row.judgement.type == JudgementType::ranking; }
-  // One pair of each ranking, the first and the last shown: pairs of one ranking are not independent.
-  static bool is_strict(const JudgedRow& row) {
-    return is_ranking(row) && row.judgement.ranks.size() >= 2 &&
-           row.judgement.ranks.front() != row.judgement.ranks.back() &&
-           content_of(row.completions.front().passage) != content_of(row.completions.back().passage);
+  /// Which text each annotator preferred: 1, the longer one. Those of equal length are left out.
+  std::vector<Label> longer() const {
+    std::vector<Label> labels;
+    for (const Label& label : independent.labels())
+      if (const int64_t side = longer_sides_.at(label.item); side != 0)
+        labels.push_back({label.annotator, label.item, label.category == side});
+    return labels;
   }
 
+ private:
   void add(const JudgedRow& row) {
     const Judgement& judgement = row.judgement;
-    if (is_ranking(row)) comparisons.add(row);
-    if (is_strict(row) && judgement.shown)
-      shown.push_back({judgement.annotator, judgement.ranks.front() < judgement.ranks.back()});
+    if (judgement.type == JudgementType::ranking) {
+      comparisons.add(row);
+      independent.add_one(row);
+      add_lengths(row);
+      if (judgement.shown && judgement.ranks.front() != judgement.ranks.back())
+        shown.push_back({judgement.annotator, judgement.ranks.front() < judgement.ranks.back()});
+    }
     if (!judgement.seconds || !(*judgement.seconds > 0) || row.completions.empty()) return;
     double words = words_of(row.prompt.text);
     for (const Completion& completion : row.completions) words += words_of(completion.passage.text);
     times.push_back({judgement.annotator, words, *judgement.seconds});
   }
 
-  void add_length(const JudgedRow& row) {
-    if (!is_strict(row)) return;
-    const size_t last = row.completions.size() - 1;
-    const size_t length = row.completions[0].passage.text.size(),
-                 other = row.completions[last].passage.text.size();
-    const auto pair = comparisons.number(row, 0, last);
-    const int64_t votes =
-        comparisons.votes_of_others(pair->item, row.judgement.annotator) * pair->first_is_better;
-    if (length == other || votes == 0) return;
-    const bool first_longer = length > other,
-               first_better = row.judgement.ranks[0] < row.judgement.ranks[last];
-    lengths.push_back({row.judgement.annotator, first_longer == first_better, first_longer == (votes > 0)});
+  void add_lengths(const JudgedRow& row) {
+    for (size_t i = 0; i < row.completions.size(); ++i)
+      for (size_t j = i + 1; j < row.completions.size(); ++j) {
+        const auto pair = independent.number(row, i, j);
+        const size_t first = row.completions[i].passage.text.size(),
+                     second = row.completions[j].passage.text.size();
+        if (pair) longer_sides_[pair->item] = ((first > second) - (first < second)) * pair->first_is_better;
+      }
   }
+
+  std::map<int64_t, int64_t> longer_sides_;  // of an item: 1 or -1; 0: equally long
 };
 
 // Everyone who judged, in the order of their numbers in the store.
@@ -122,8 +124,8 @@ Camps add_labels(std::map<int64_t, AnnotatorReport>& annotators, const std::vect
                  const ReliabilityOptions& options) {
   for (const LabelSet& set : label_sets(rows)) {
     if (set.name != "labels") continue;
-    Camps camps =
-        annotator_camps(set.labels, {.most_hostile = options.most_hostile, .gold = {}, .even_prior = false});
+    Camps camps = annotator_camps(
+        set.labels, {.most_hostile = options.most_hostile, .gold = {}, .even_prior = false, .sides = {0, 1}});
     for (const AnnotatorAccuracy& one : camps.annotators)
       annotators.at(one.annotator).labels = LabelAccuracy{.accuracy = one};
     const DawidSkene full = dawid_skene(set.labels, {.smoothing = 1});
@@ -347,19 +349,15 @@ Json annotator_json(const AnnotatorReport& one) {
 
 }  // namespace
 
-std::map<int64_t, int64_t> gold_answers(StrictComparisons& items, const std::vector<JudgedRow>& gold,
-                                        const std::vector<Label>& labels) {
-  std::set<int64_t> used;
-  for (const Label& label : labels) used.insert(label.category);
+std::map<int64_t, int64_t> gold_answers(StrictComparisons& items, const std::vector<JudgedRow>& gold) {
   std::map<int64_t, int64_t> answers;
   for (const JudgedRow& row : gold) {
     const auto& ranks = row.judgement.ranks;
     for (size_t i = 0; i < ranks.size(); ++i)
       for (size_t j = i + 1; j < ranks.size(); ++j) {
         const auto pair = items.number(row, i, j);
-        if (!pair || ranks[i] == ranks[j]) continue;
-        const int64_t answer = (ranks[i] < ranks[j] ? 1 : -1) * pair->first_is_better;
-        if (used.contains(answer)) answers[pair->item] = answer;
+        if (pair && ranks[i] != ranks[j])
+          answers[pair->item] = (ranks[i] < ranks[j] ? 1 : -1) * pair->first_is_better;
       }
   }
   return answers;
@@ -390,22 +388,22 @@ Reliability reliability(const std::vector<JudgedRow>& rows, const std::vector<Ju
                         const ReliabilityOptions& options) {
   Reliability report;
   Observations seen(rows);
-  const std::vector<Label> labels = seen.comparisons.labels();
+  const std::vector<Label> labels = seen.comparisons.labels(), independent = seen.independent.labels();
   std::map<int64_t, AnnotatorReport> annotators = annotators_of(rows);
   std::vector<Sign> copies;
   if (!labels.empty()) {
     report.camps = annotator_camps(
-        labels, {.most_hostile = options.most_hostile, .gold = gold_answers(seen.comparisons, gold, labels)});
+        labels, {.most_hostile = options.most_hostile, .gold = gold_answers(seen.comparisons, gold)});
     for (const AnnotatorAccuracy& one : report.camps.annotators) annotators.at(one.annotator).accuracy = one;
-    copies = copying_signs(labels);
+    copies = copying_signs(independent);
   }
   report.label_camps = add_labels(annotators, rows, options);
   add_abilities(annotators, rows);
   add_signs(annotators, copies, "agrees beyond independence with");
   add_signs(annotators, position_signs(seen.shown), "prefers one place, the first shown");
-  add_signs(annotators, length_signs(seen.lengths), "errs by length, in favour of the longer text");
+  add_signs(annotators, length_signs(seen.longer()), "looks at length, prefers the longer text");
   add_signs(annotators, speed_signs(seen.times), "answers faster than anybody reads");
-  const GroupAgreements agreements = group_agreements(labels, annotators);
+  const GroupAgreements agreements = group_agreements(independent, annotators);
   report.groups = groups_of(agreements, annotators);
   for (const auto& [id, one] : annotators) {
     report.annotators.push_back(one);

@@ -4,6 +4,7 @@
 // Comparisons are items with two sides (statistics/annotator_camps.h); a ranking of K is its pairs, ties say
 // nothing. Yes/no labels are measured by themselves, with what each annotator makes of a yes and of a no
 // (dawid_skene.h). Where completions have models, abilities are estimated as well (annotator_ability.h).
+// Intervals take pairs as independent, and those of one ranking are not quite: somewhat too narrow for K > 2.
 // Signs of not judging what is shown are statistics/suspicion.h's; one counts as evidence below kLevel.
 //
 // Annotators may belong to a group: `group` in their parameters. Whoever contradicts the others and agrees
@@ -80,9 +81,8 @@ struct Reliability {
 /// the completions ([1, 2]) or {"ranks": [...]}. Errors: [store] ranks that do not fit.
 std::vector<JudgedRow> gold_rows(Store& store);
 
-/// The known answers among pairs, by their number there; of the sides that `labels` name.
-std::map<int64_t, int64_t> gold_answers(StrictComparisons& items, const std::vector<JudgedRow>& gold,
-                                        const std::vector<Label>& labels);
+/// The known answers among pairs, by their number there.
+std::map<int64_t, int64_t> gold_answers(StrictComparisons& items, const std::vector<JudgedRow>& gold);
 
 Reliability reliability(const std::vector<JudgedRow>& rows, const std::vector<JudgedRow>& gold,
                         const ReliabilityOptions& options = {});

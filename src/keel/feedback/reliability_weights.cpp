@@ -48,10 +48,11 @@ ReliabilityWeights::ReliabilityWeights(const std::vector<JudgedRow>& rows, const
   std::vector<Label> labels;
   for (const auto& [who, category] : last_words) labels.push_back({who.second, who.first, category});
   const std::vector<Label> strict = pairs_.labels();
-  comparisons_.learn(strict,
-                     {.most_hostile = options.most_hostile, .gold = gold_answers(pairs_, gold, strict)},
+  comparisons_.learn(strict, {.most_hostile = options.most_hostile, .gold = gold_answers(pairs_, gold)},
                      "comparisons");
-  labels_.learn(labels, {.most_hostile = options.most_hostile, .gold = {}, .even_prior = false}, "labels");
+  labels_.learn(labels,
+                {.most_hostile = options.most_hostile, .gold = {}, .even_prior = false, .sides = {0, 1}},
+                "labels");
 }
 
 double ReliabilityWeights::operator()(const JudgedRow& row) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 #include "keel/base/error.h"
 #include "keel/statistics/missing_labels.h"
@@ -15,13 +14,14 @@ constexpr double kChanceBelow = 0.65;  // an accuracy that a coin nearly has
 constexpr double kGoldWrong = 0.05;    // how often a known answer is itself wrong: no single item decides
 const double kGoldEnough = std::log(100.0);  // nats
 
-DawidSkene fit_of(std::span<const Label> labels, const std::map<int64_t, int64_t>& gold, bool even_prior,
-                  bool against_majority) {
+DawidSkene fit_of(std::span<const Label> labels, const CampOptions& options,
+                  const std::map<int64_t, int64_t>& gold, bool against_majority) {
   return dawid_skene(labels, {.confusion = Confusion::one_coin,
-                              .even_prior = even_prior,
+                              .even_prior = options.even_prior,
                               .smoothing = kSmoothing,
                               .gold = gold,
-                              .against_majority = against_majority});
+                              .against_majority = against_majority,
+                              .categories = {options.sides.begin(), options.sides.end()}});
 }
 
 // ln of how much likelier the known answers are than their contraries, in a fit that did not know them.
@@ -31,7 +31,7 @@ double gold_evidence(const DawidSkene& fit, const std::map<int64_t, int64_t>& go
   double sum = 0;
   for (size_t item = 0; item < fit.items.size(); ++item) {
     const auto answer = gold.find(fit.items[item]);
-    if (answer == gold.end() || fit.categories.size() < 2) continue;
+    if (answer == gold.end()) continue;
     const double p = fit.probability(item, categories.position(answer->second));
     sum += std::log(p * (1 - kGoldWrong) + (1 - p) * kGoldWrong) -
            std::log(p * kGoldWrong + (1 - p) * (1 - kGoldWrong));
@@ -85,15 +85,17 @@ void check(std::span<const Label> labels, const CampOptions& options) {
   if (!(options.most_hostile >= 0.5 && options.most_hostile <= 1))
     throw Error("annotator_camps", "expected a share of hostile annotators from 0.5 to 1, got " +
                                        std::to_string(options.most_hostile));
-  std::set<int64_t> categories;
-  for (const Label& label : labels) categories.insert(label.category);
-  for (const auto& [item, category] : options.gold)
-    if (!categories.contains(category))
+  const auto is_side = [&](int64_t category) {
+    return category == options.sides[0] || category == options.sides[1];
+  };
+  for (const Label& label : labels)
+    if (!is_side(label.category))
       throw Error("annotator_camps",
-                  "expected known answers of a category that somebody used, got " + std::to_string(category));
-  if (categories.size() > 2)
-    throw Error("annotator_camps",
-                "expected labels of two categories, got " + std::to_string(categories.size()));
+                  "expected labels of two sides, got another one: " + std::to_string(label.category));
+  for (const auto& [item, category] : options.gold)
+    if (!is_side(category))
+      throw Error("annotator_camps",
+                  "expected known answers of two sides, got another one: " + std::to_string(category));
 }
 
 }  // namespace
@@ -117,7 +119,7 @@ Interval annotator_interval(std::span<const Label> labels, int64_t annotator) {
   if (labels.empty()) return known.interval(kSmoothing);
   const DawidSkene fit = dawid_skene(
       labels,
-      {.confusion = Confusion::one_coin, .even_prior = true, .smoothing = kSmoothing, .tolerance = 1e-4});
+      {.confusion = Confusion::one_coin, .even_prior = true, .smoothing = kSmoothing, .tolerance = 1e-3});
   const Names items(fit.items), categories(fit.categories);
   for (const Label& label : labels)
     if (label.annotator == annotator)
@@ -127,12 +129,12 @@ Interval annotator_interval(std::span<const Label> labels, int64_t annotator) {
 
 Camps annotator_camps(std::span<const Label> labels, const CampOptions& options) {
   check(labels, options);
-  Camps camps{.fit = fit_of(labels, {}, options.even_prior, false)};
+  Camps camps{.fit = fit_of(labels, options, {}, false)};
   camps.gold_evidence = gold_evidence(camps.fit, options.gold);
   for (const int64_t item : camps.fit.items) camps.gold_items += options.gold.contains(item);
   const bool turned = camps.gold_evidence <= -kGoldEnough;
   if (turned) camps.gold_evidence = -camps.gold_evidence;
-  if (camps.gold_items > 0) camps.fit = fit_of(labels, options.gold, options.even_prior, turned);
+  if (camps.gold_items > 0) camps.fit = fit_of(labels, options, options.gold, turned);
   camps.annotators = accuracies(labels, camps.fit, options.gold);
   for (const AnnotatorAccuracy& one : camps.annotators) {
     camps.with += one.side == Side::with;

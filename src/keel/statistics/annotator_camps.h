@@ -7,6 +7,7 @@
 // The majority is believed when its camp is larger than that bound allows hostile ones to be.
 #pragma once
 
+#include <array>
 #include <map>
 #include <span>
 #include <string>
@@ -20,8 +21,9 @@ namespace keel {
 
 struct CampOptions {
   double most_hostile = 0.75;  // the largest share of annotators of known direction thought possible
-  std::map<int64_t, int64_t> gold = {};  // the category of an item
-  bool even_prior = true;                // both sides are equally likely, as of a comparison
+  std::map<int64_t, int64_t> gold = {};    // the category of an item
+  bool even_prior = true;                  // both sides are equally likely, as of a comparison
+  std::array<int64_t, 2> sides = {-1, 1};  // the categories
 };
 
 enum class Side {
@@ -63,12 +65,12 @@ struct Camps {
   double right(size_t item, size_t category) const { return fit.probability(item, category); }
 };
 
-/// Errors: [annotator_camps] no labels, other than two categories, a bound outside [0.5, 1].
+/// Errors: [annotator_camps] no labels, a label or a known answer of neither side, a bound outside [0.5, 1].
 Camps annotator_camps(std::span<const Label> labels, const CampOptions& options = {});
 
 /// The 95 % interval of one annotator's accuracy alone, both sides alike, by an EM that ends early: for
 /// whoever asks it of many parts of the labels. [0, 1] without labels of theirs.
-Interval annotator_interval(std::span<const Label> labels, int64_t annotator);
+Interval annotator_interval(std::span<const Label> labels, int64_t annotator);  // sides -1 and 1
 
 const char* belief_name(Belief belief);  // "uncontradicted", "majority", "gold", "none"
 

@@ -16,10 +16,15 @@ struct Place {
   size_t annotator, item, category;
 };
 
-template <class Get>
-Names names_of(std::span<const Label> labels, const Get& get) {
+Names names_of(std::span<const Label> labels, int64_t Label::*name) {
   std::vector<int64_t> names;
-  for (const Label& label : labels) names.push_back(get(label));
+  for (const Label& label : labels) names.push_back(label.*name);
+  return Names(std::move(names));
+}
+
+Names categories_of(std::span<const Label> labels, const DawidSkeneOptions& options) {
+  std::vector<int64_t> names = options.categories;
+  for (const Label& label : labels) names.push_back(label.category);
   return Names(std::move(names));
 }
 
@@ -45,9 +50,8 @@ class Estimation {
 };
 
 Estimation::Estimation(std::span<const Label> labels, const DawidSkeneOptions& options) : options_(options) {
-  const Names annotators = names_of(labels, [](const Label&label) { return label.annotator; }),
-              items = names_of(labels, [](const Label&label) { return label.item; }),
-              categories = names_of(labels, [](const Label&label) { return label.category; });
+  const Names annotators = names_of(labels, &Label::annotator), items = names_of(labels, &Label::item),
+              categories = categories_of(labels, options);
   fit_.annotators = annotators.sorted(), fit_.items = items.sorted(), fit_.categories = categories.sorted();
   for (const auto& [annotator, item, category] : labels)
     labels_.push_back({annotators.position(annotator), items.position(item), categories.position(category)});
@@ -57,7 +61,7 @@ Estimation::Estimation(std::span<const Label> labels, const DawidSkeneOptions& o
   for (const auto& [item, category] : options.gold) {
     if (!std::binary_search(fit_.items.begin(), fit_.items.end(), item)) continue;
     if (!std::binary_search(fit_.categories.begin(), fit_.categories.end(), category))
-      throw Error("dawid_skene", "expected gold of a category that somebody used, got " +
+      throw Error("dawid_skene", "expected gold of a category that there is, got " +
                                      std::to_string(category) + " of item " + std::to_string(item));
     gold_[items.position(item)] = static_cast<int64_t>(categories.position(category));
   }
@@ -166,8 +170,7 @@ double DawidSkene::accuracy(size_t annotator) const {
 
 DawidSkene dawid_skene(std::span<const Label> labels, const DawidSkeneOptions& options) {
   if (labels.empty()) throw Error("dawid_skene", "expected at least one label, got none");
-  if (options.against_majority &&
-      (labels.empty() || names_of(labels, [](const Label& l) { return l.category; }).size() != 2))
+  if (options.against_majority && categories_of(labels, options).size() != 2)
     throw Error("dawid_skene", "expected two categories to start against the majority, got another number");
   if (!(options.smoothing >= 0))
     throw Error("dawid_skene",

@@ -27,6 +27,7 @@ struct DawidSkeneOptions {
   double smoothing = 0;
   std::map<int64_t, int64_t> gold = {};  // known: the category of an item
   bool against_majority = false;         // EM starts from the votes turned around; two categories
+  std::vector<int64_t> categories = {};  // that there are, whether or not anybody used them
   double tolerance = 1e-9;               // EM ends when no posterior moves more in a round
 };
 

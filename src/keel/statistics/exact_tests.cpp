@@ -44,6 +44,20 @@ double fair_coin_test(int64_t count, int64_t trials) {
   return std::min(1.0, 2 * binomial_at_least(std::max(count, trials - count), trials, 0.5));
 }
 
+double successes_at_least(int64_t count, std::span<const double> chances) {
+  std::vector<double> probability = {1};  // of 0, 1, … successes so far
+  for (const double chance : chances) {
+    probability.push_back(0);
+    for (size_t k = probability.size(); k-- > 1;)
+      probability[k] = probability[k] * (1 - chance) + probability[k - 1] * chance;
+    probability[0] *= 1 - chance;
+  }
+  double sum = 0;
+  for (size_t k = probability.size(); k-- > static_cast<size_t>(std::max<int64_t>(count, 0));)
+    sum += probability[k];
+  return std::min(1.0, sum);
+}
+
 double fisher_greater(const TwoGroups& counts) {
   const Tables tables(counts);
   double sum = 0;

@@ -15,6 +15,10 @@ double binomial_at_least(int64_t count, int64_t trials, double chance);
 /// Of a count as far from trials / 2 or farther, on either side, when successes are as likely as not.
 double fair_coin_test(int64_t count, int64_t trials);
 
+/// Of `count` or more successes when each trial has a chance of its own (Poisson's binomial). Quadratic in
+/// their number.
+double successes_at_least(int64_t count, std::span<const double> chances);
+
 /// Counts of a thing (`with`) and its absence in two groups.
 struct TwoGroups {
   int64_t first_with = 0, first_without = 0;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "keel/statistics/annotator_camps.h"
+#include "keel/statistics/dawid_skene.h"
 #include "keel/statistics/exact_tests.h"
 #include "keel/statistics/intervals.h"
 
@@ -25,16 +26,62 @@ std::vector<Sign> corrected(std::vector<Sign> signs) {
   return signs;
 }
 
-// Right and wrong where others preferred the longer text, and where the shorter one.
-TwoGroups length_errors(std::span<const LengthChoice> choices, int64_t annotator) {
-  TwoGroups counts;
-  for (const auto& [who, longer, others_longer] : choices) {
-    if (who != annotator) continue;
-    const bool wrong = longer != others_longer;
-    counts.first_with += !others_longer && wrong, counts.first_without += !others_longer && !wrong;
-    counts.second_with += others_longer && wrong, counts.second_without += others_longer && !wrong;
+// An annotator's labels of pairs that others labelled, too: how many say that the longer text is better, and
+// how probable that is of each if errors do not look at length.
+struct LongerLabels {
+  int64_t longer = 0;
+  std::vector<double> chances = {};
+};
+
+// The accuracy of labels that are right with these probabilities by what others said: its likeliest value.
+double accuracy_given(const std::vector<double>& rights) {
+  constexpr int kRounds = 200;
+  double accuracy = 0.7;
+  for (int round = 0; round < kRounds; ++round) {
+    double sum = 0.5, all = 1;
+    for (const double right : rights) {
+      sum += right * accuracy / (right * accuracy + (1 - right) * (1 - accuracy));
+      ++all;
+    }
+    accuracy = sum / all;
   }
-  return counts;
+  return accuracy;
+}
+
+// What is right is measured without the annotator, who would else make it what they say.
+LongerLabels longer_labels(std::span<const Label> labels, int64_t annotator) {
+  std::vector<Label> rest;
+  for (const Label& label : labels)
+    if (label.annotator != annotator) rest.push_back(label);
+  LongerLabels found;
+  if (rest.empty()) return found;
+  const DawidSkene fit = dawid_skene(rest, {.confusion = Confusion::one_coin,
+                                            .smoothing = 1,
+                                            .gold = {},
+                                            .categories = {0, 1},
+                                            .tolerance = 1e-3});
+  const Names items(fit.items);
+  std::vector<double> longer_right, own_right;
+  for (const Label& label : labels) {
+    if (label.annotator != annotator || !std::binary_search(fit.items.begin(), fit.items.end(), label.item))
+      continue;
+    longer_right.push_back(fit.probability(items.position(label.item), 1));
+    own_right.push_back(label.category == 1 ? longer_right.back() : 1 - longer_right.back());
+    found.longer += label.category;
+  }
+  const double accuracy = accuracy_given(own_right);
+  for (const double right : longer_right)
+    found.chances.push_back(right * accuracy + (1 - right) * (1 - accuracy));
+  return found;
+}
+
+// As far from what was expected or farther, on either side.
+double two_sided(const LongerLabels& of) {
+  std::vector<double> contrary;
+  for (const double chance : of.chances) contrary.push_back(1 - chance);
+  const int64_t shorter = std::ssize(of.chances) - of.longer;
+  return std::min(
+      1.0, 2 * std::min(successes_at_least(of.longer, of.chances), successes_at_least(shorter, contrary)));
 }
 
 struct Agreement {
@@ -100,21 +147,22 @@ std::vector<Sign> position_signs(std::span<const ShownChoice> choices) {
   return corrected(std::move(list));
 }
 
-std::vector<Sign> length_signs(std::span<const LengthChoice> choices) {
+std::vector<Sign> length_signs(std::span<const Label> labels) {
   std::vector<int64_t> all;
-  for (const LengthChoice& choice : choices) all.push_back(choice.annotator);
-  std::vector<Sign> signs;
+  for (const Label& label : labels) all.push_back(label.annotator);
   const Names annotators(std::move(all));
+  std::vector<Sign> signs;
   for (const int64_t annotator : annotators.sorted()) {
-    const TwoGroups counts = length_errors(choices, annotator);
-    const int64_t shorter = counts.first_with + counts.first_without,
-                  longer = counts.second_with + counts.second_without;
+    const LongerLabels of = longer_labels(labels, annotator);
+    if (of.chances.empty()) continue;
+    double expected = 0;
+    for (const double chance : of.chances) expected += chance / static_cast<double>(of.chances.size());
     signs.push_back({.annotator = annotator,
                      .other = annotator,
-                     .count = counts.first_with,
-                     .total = counts.first_with + counts.second_with,
-                     .expected = share(shorter, shorter + longer),
-                     .p = fisher_two_sided(counts)});
+                     .count = of.longer,
+                     .total = std::ssize(of.chances),
+                     .expected = expected,
+                     .p = two_sided(of)});
   }
   return corrected(std::move(signs));
 }

@@ -3,8 +3,10 @@
 //
 // position   The order shown was drawn by chance, so whoever reads prefers the first as often as the last,
 //            whatever the texts are: a fair coin.
-// length     Whoever errs, errs as often in favour of long texts as of short ones; what others said of the
-//            same items stands for what is right, so a taste for length that all share is no sign.
+// length     Whoever errs, errs as often in favour of long texts as of short ones. What is right is as
+// probable
+//            as what others said of the same pair, and how often the longer text is right, make it, so a
+//            taste for length that all share is no sign.
 // speed      Answers faster than anybody reads, compared with how often the others give such answers.
 // copying    Two who agree more often than either agrees with others, and than the accuracy of both allows,
 //            each measured without those who agree with it so: copies would otherwise vouch for one another.
@@ -34,14 +36,10 @@ struct ShownChoice {
 };
 std::vector<Sign> position_signs(std::span<const ShownChoice> choices);
 
-/// A preference beside what others prefer, of two texts of unequal length.
-struct LengthChoice {
-  int64_t annotator = 0;
-  bool longer = false;         // the annotator preferred the longer text
-  bool others_longer = false;  // most others did
-};
-/// count of total: errors in favour of the longer text; expected: if errors did not look at length.
-std::vector<Sign> length_signs(std::span<const LengthChoice> choices);
+/// Labels of pairs of texts of unequal length: 1, the longer one is better, or 0. Two-sided. count: of an
+/// annotator's labels of pairs that others labelled, too, those for the longer text; expected: by the
+/// annotator's accuracy and what the others said.
+std::vector<Sign> length_signs(std::span<const Label> labels);
 
 /// A judgement that took some time.
 struct TimedJudgement {

@@ -14,7 +14,7 @@ from math import log
 
 from scipy.optimize import brentq
 from scipy.special import betaln
-from scipy.stats import binomtest, fisher_exact
+from scipy.stats import binomtest, fisher_exact, poisson_binom
 from statsmodels.stats.multitest import multipletests
 
 try:
@@ -55,6 +55,8 @@ golden = {
     "binomial_at_least": [[k, n, p, binomtest(k, n, p, alternative="greater").pvalue]
                           for k, n, p in ((3, 10, 0.2), (31, 31, 0.75), (0, 4, 0.5), (700, 1000, 0.66))],
     "fair_coin": [[k, n, binomtest(k, n, 0.5).pvalue] for k, n in ((8, 10), (1, 30), (5, 10), (250, 600))],
+    "successes": [[k, chances, float(poisson_binom.sf(k - 1, chances))] for k, chances in (
+        (2, [0.1, 0.5, 0.9]), (0, [0.3]), (9, [0.05 * i for i in range(1, 20)]), (4, [0.99, 0.5, 0.01, 0.2]))],
     "fisher": [[*table, fisher_exact([table[:2], table[2:]], "greater").pvalue,
                 fisher_exact([table[:2], table[2:]]).pvalue]
                for table in ((8, 2, 1, 5), (41, 9, 3, 397), (0, 12, 4, 6), (50, 50, 49, 52))],

@@ -26,7 +26,7 @@ TEST(Influence, SaysWhoCarriesAConclusion) {
   EXPECT_EQ(found.strengths.budget.annotators, (std::vector<int64_t>{1}));
   EXPECT_TRUE(found.strengths.budget.exact);
   const std::string text = influence_text(found);
-  EXPECT_NE(text.find("by wins: better; without 1 annotators, and no fewer, that is gone: annotator-1\n"),
+  EXPECT_NE(text.find("by wins: better; without 1 annotator, and no fewer, that is gone: annotator-1\n"),
             std::string::npos)
       << text;
   EXPECT_EQ(influence_json(found).at("wins").at("left_out").at(3).at("without"), 13);

@@ -61,9 +61,11 @@ TEST(AnnotatorCamps, MoreThanHalfHostileCannotBeToldWithoutGold) {
 // A gold answer may be wrong itself, and one is no proof.
 TEST(AnnotatorCamps, OneGoldItemDoesNotDecide) {
   const auto labels = simulated_labels(20, 2000, 3, 1, issue_crowd);
-  const auto camps = annotator_camps(labels, {.gold = gold_of(1)});
-  EXPECT_EQ(camps.belief, Belief::none);
-  EXPECT_LE(camps.gold_evidence, std::log(19.0) + 1e-9);
+  for (int64_t item = 0; item < 20; ++item) {
+    const auto camps = annotator_camps(labels, {.gold = {{item, item % 2 == 0 ? 1 : -1}}});
+    EXPECT_EQ(camps.belief, Belief::none);
+    EXPECT_LE(camps.gold_evidence, std::log(19.0) + 1e-9);
+  }
 }
 
 TEST(AnnotatorCamps, HonestAnnotatorsAreNotContradicted) {
@@ -86,6 +88,15 @@ TEST(AnnotatorCamps, IntervalsHoldTheTrueAccuracy) {
   }
   EXPECT_GE(held, asked * 90 / 100);
   EXPECT_LE(held, asked * 99 / 100);
+}
+
+// Always the same side, too: what nobody said is possible all the same.
+TEST(AnnotatorCamps, OneSideAloneIsNoAgreement) {
+  std::vector<Label> labels;
+  for (int64_t item = 0; item < 5; ++item) labels.push_back({7, item, 1});
+  const auto camps = annotator_camps(labels);
+  EXPECT_EQ(camps.annotators[0].side, Side::unclear);
+  EXPECT_NEAR(camps.annotators[0].accuracy, 0.5, 1e-6);
 }
 
 TEST(AnnotatorCamps, WhoeverLabelsAloneIsNotKnown) {
@@ -121,7 +132,7 @@ TEST(AnnotatorCamps, ThePosteriorRepairsMostOfTheMajoritysErrors) {
 }
 
 TEST(AnnotatorCamps, WhatHasNotTwoSidesIsRefused) {
-  const std::vector<Label> three = {{1, 1, 0}, {1, 2, 1}, {1, 3, 2}}, two = {{1, 1, 0}, {1, 2, 1}};
+  const std::vector<Label> three = {{1, 1, 0}, {1, 2, 1}, {1, 3, 2}}, two = {{1, 1, -1}, {1, 2, 1}};
   EXPECT_THROW(annotator_camps({}), Error);
   EXPECT_THROW(annotator_camps(three), Error);
   EXPECT_THROW(annotator_camps(two, {.most_hostile = 0.4}), Error);

@@ -13,12 +13,14 @@ namespace keel {
 namespace {
 
 TEST(ConfidenceSequence, TheMixtureEqualsConfseqs) {
-  for (const Json& row : statistics_golden_file("tests").at("log_mixture_at_half"))
+  const Json log_mixture_at_half_golden = statistics_golden_file("tests").at("log_mixture_at_half");
+  for (const Json& row : log_mixture_at_half_golden)
     EXPECT_NEAR(log_evidence_against(0.5, row[0], row[1]), row[2].get<double>(), 1e-9) << row;
 }
 
 TEST(ConfidenceSequence, BoundsAreWhereScipyFindsThem) {
-  for (const Json& row : statistics_golden_file("tests").at("bounds")) {
+  const Json bounds_golden = statistics_golden_file("tests").at("bounds");
+  for (const Json& row : bounds_golden) {
     const Interval interval = confidence_sequence(row[0], row[1], 0.95);
     EXPECT_NEAR(interval.low, row[2].get<double>(), 1e-9) << row;
     EXPECT_NEAR(interval.high, row[3].get<double>(), 1e-9) << row;

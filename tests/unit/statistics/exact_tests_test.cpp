@@ -9,7 +9,8 @@ namespace keel {
 namespace {
 
 TEST(BetaDistribution, QuantilesEqualScipys) {
-  for (const Json& row : statistics_golden_file("annotators").at("beta_quantiles"))
+  const Json beta_quantiles_golden = statistics_golden_file("annotators").at("beta_quantiles");
+  for (const Json& row : beta_quantiles_golden)
     EXPECT_NEAR(beta_quantile(row[0], row[1], row[2]), row[3].get<double>(), 1e-10) << row;
 }
 
@@ -29,8 +30,17 @@ TEST(ExactTests, BinomialTailsEqualScipys) {
     EXPECT_NEAR(fair_coin_test(row[0], row[1]), row[2].get<double>(), 1e-10) << row;
 }
 
+TEST(ExactTests, TrialsWithChancesOfTheirOwnEqualScipys) {
+  const Json successes_golden = statistics_golden_file("tests").at("successes");
+  for (const Json& row : successes_golden)
+    EXPECT_NEAR(successes_at_least(row[0], row[1].get<std::vector<double>>()), row[2].get<double>(), 1e-12)
+        << row;
+  EXPECT_EQ(successes_at_least(3, std::vector<double>{0.5}), 0);
+}
+
 TEST(ExactTests, FishersEqualScipys) {
-  for (const Json& row : statistics_golden_file("tests").at("fisher")) {
+  const Json fisher_golden = statistics_golden_file("tests").at("fisher");
+  for (const Json& row : fisher_golden) {
     const TwoGroups counts{row[0], row[1], row[2], row[3]};
     EXPECT_NEAR(fisher_greater(counts), row[4].get<double>(), 1e-10) << row;
     EXPECT_NEAR(fisher_two_sided(counts), row[5].get<double>(), 1e-10) << row;
