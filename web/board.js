@@ -117,12 +117,19 @@ function showJudgedTask(task) {
     make('ol', {}, ...task.completions.map(({ model }) => make('li', {}, own(model || 'an unknown model')))));
   deciding = null;
   const wanted = task.copies === 0 ? 'everyone' : `${task.copies} annotator${task.copies === 1 ? '' : 's'}`;
-  put('work', titled('Prompt', task, { class: 'prompt' }), make('div', { class: 'answers' }, ...answers),
+  put('work', ...covered(task, [titled('Prompt', task, { class: 'prompt' }), make('div', { class: 'answers' }, ...answers)]),
     ...(answers.length > 0 ? [models] : []), make('p', { class: 'hint' }, `Asked of ${wanted}.`),
     table('What was said', ['Annotator', 'Said', 'Time', 'When', 'Again'], task.judgements.map((said) => [own(said.annotator),
       saidOf(said, places), duration(said.seconds), new Date(1000 * said.at).toLocaleString('en'), againFor(said)]),
     'Nobody has judged it yet.'),
     make('div', { class: 'choices' }, button('Decide it yourself', () => decide(task))));
+}
+
+/** A warning stands before the texts until they are wanted. @param {JudgedTask} task @param {HTMLElement[]} texts */
+function covered(task, texts) {
+  const { warning } = task.details;
+  if (!warning) return texts;
+  return [make('details', { class: 'warning' }, make('summary', { dir: 'auto' }, warning), make('div', {}, ...texts))];
 }
 
 /** What a person said may be returned to them. @param {Said} said */

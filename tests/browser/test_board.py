@@ -214,6 +214,15 @@ def test_a_lead_says_the_last_word_without_seeing_who_wrote_what(site, tmp_path)
     assert second["adjudicates"] is True and third["corrects"] == second["id"] and "adjudicates" not in first
 
 
+def test_a_warning_covers_the_texts_on_the_board_too(site):
+    at = site([{**PAIR, "details": {"warning": "Describes violence."}}])
+    page = at.page(path="board#task-1")
+    page.wait_for_selector("#task:not([hidden])")
+    assert page.is_visible("text=Describes violence.") and not page.is_visible(".answer")
+    page.click("summary:has-text('violence')")
+    assert page.is_visible(".answer >> nth=1")
+
+
 def test_the_qualification_round_lets_the_right_ones_through(site, tmp_path):
     gold = [{"kind": "label", "prompt": f"Is {n} even?", "completions": [str(n)],
              "details": {"gold": n % 2 == 0, "qualification": True}} for n in range(3)]
