@@ -12,6 +12,7 @@ import { RETURN, askNote } from './dialogs.js';
 import { button, element, make } from './dom.js';
 import { commandKey } from './keys.js';
 import { titled, words } from './passages.js';
+import { showPeople } from './people.js';
 import { notify, show } from './status.js';
 import { barChart, duration, percent, table, withInterval } from './tables.js';
 import { questionOf, viewFor } from './views.js';
@@ -223,7 +224,9 @@ async function refresh(moved) {
     if (mine !== shown) return;
     notify('');
     if (number === null) showOverview(answer);
-    else showJudgedTask(answer);
+    if (number === null && server?.token) await showPeople(server.annotator);
+    if (mine !== shown) return;
+    if (number !== null) showJudgedTask(answer);
   } catch (error) {
     if (error instanceof SignedOut) return location.assign('/sign-in');
     return mine === shown && notify(error instanceof Error ? error.message : String(error));
