@@ -11,7 +11,7 @@ export CCACHE_BASEDIR := $(CURDIR)
 
 .PHONY: build gpu tests-built sanitize test check demo results bench bare-test format docs setup-build setup-test
 build: setup-build
-	@$(call configure,build,) && $(locked) ninja -C build keel
+	@$(call configure,build,) && $(locked) ninja -C build keel keel-label
 
 demo: build
 	@build/keel run recipes/demo.yaml

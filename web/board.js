@@ -12,6 +12,7 @@ import { RETURN, askNote } from './dialogs.js';
 import { button, element, make } from './dom.js';
 import { commandKey } from './keys.js';
 import { titled, words } from './passages.js';
+import { showPeople } from './people.js';
 import { notify, show } from './status.js';
 import { barChart, duration, percent, table, withInterval } from './tables.js';
 import { questionOf, viewFor } from './views.js';
@@ -117,12 +118,19 @@ function showJudgedTask(task) {
     make('ol', {}, ...task.completions.map(({ model }) => make('li', {}, own(model || 'an unknown model')))));
   deciding = null;
   const wanted = task.copies === 0 ? 'everyone' : `${task.copies} annotator${task.copies === 1 ? '' : 's'}`;
-  put('work', titled('Prompt', task, { class: 'prompt' }), make('div', { class: 'answers' }, ...answers),
+  put('work', ...covered(task, [titled('Prompt', task, { class: 'prompt' }), make('div', { class: 'answers' }, ...answers)]),
     ...(answers.length > 0 ? [models] : []), make('p', { class: 'hint' }, `Asked of ${wanted}.`),
     table('What was said', ['Annotator', 'Said', 'Time', 'When', 'Again'], task.judgements.map((said) => [own(said.annotator),
       saidOf(said, places), duration(said.seconds), new Date(1000 * said.at).toLocaleString('en'), againFor(said)]),
     'Nobody has judged it yet.'),
     make('div', { class: 'choices' }, button('Decide it yourself', () => decide(task))));
+}
+
+/** A warning stands before the texts until they are wanted. @param {JudgedTask} task @param {HTMLElement[]} texts */
+function covered(task, texts) {
+  const { warning } = task.details;
+  if (!warning) return texts;
+  return [make('details', { class: 'warning' }, make('summary', { dir: 'auto' }, warning), make('div', {}, ...texts))];
 }
 
 /** What a person said may be returned to them. @param {Said} said */
@@ -216,7 +224,9 @@ async function refresh(moved) {
     if (mine !== shown) return;
     notify('');
     if (number === null) showOverview(answer);
-    else showJudgedTask(answer);
+    if (number === null && server?.token) await showPeople(server.annotator);
+    if (mine !== shown) return;
+    if (number !== null) showJudgedTask(answer);
   } catch (error) {
     if (error instanceof SignedOut) return location.assign('/sign-in');
     return mine === shown && notify(error instanceof Error ? error.message : String(error));

@@ -214,6 +214,45 @@ def test_a_lead_says_the_last_word_without_seeing_who_wrote_what(site, tmp_path)
     assert second["adjudicates"] is True and third["corrects"] == second["id"] and "adjudicates" not in first
 
 
+def test_a_lead_invites_and_closes_accounts(site, tmp_path):
+    at = site([PAIR], *accounts_in(tmp_path))
+    page = entered(at, "lea")
+    page.goto(at.url + "board")
+    page.wait_for_selector("#people tbody tr")
+    assert [row[:3] for row in cells(page, "people")] == [["anna", "annotator", "open"], ["lea", "lead", "open"]]
+    page.fill("#invite-uses", "2")
+    page.click("text=Make a link")
+    page.wait_for_selector("#link-part:not([hidden])")
+    link = page.input_value("#link")
+    assert link.startswith(f"{at.url}join#") and page.evaluate("document.activeElement.id") == "link"
+    joining = at.page(path=link.removeprefix(at.url))
+    joining.fill("#name", SCRIPT)
+    joining.fill("#password", "correct horse")
+    joining.click("button[type=submit]")
+    wait_for_task(joining)
+    page.click("#refresh")
+    page.wait_for_function("() => document.querySelectorAll('#people tbody tr').length === 3")
+    page.get_by_role("button", name="Close the account of <img").click()
+    page.wait_for_selector("#people :text('closed')")
+    joining.reload()
+    joining.wait_for_url("**/sign-in")
+    page.get_by_role("button", name="Reopen the account of <img").click()
+    page.wait_for_function("() => !document.querySelector('#people').textContent.includes('closed')")
+    assert page.evaluate("window.broken") is None
+    if AXE.exists():
+        page.evaluate(AXE.read_text())
+        assert faults(page) == []
+
+
+def test_a_warning_covers_the_texts_on_the_board_too(site):
+    at = site([{**PAIR, "details": {"warning": "Describes violence."}}])
+    page = at.page(path="board#task-1")
+    page.wait_for_selector("#task:not([hidden])")
+    assert page.is_visible("text=Describes violence.") and not page.is_visible(".answer")
+    page.click("summary:has-text('violence')")
+    assert page.is_visible(".answer >> nth=1")
+
+
 def test_the_qualification_round_lets_the_right_ones_through(site, tmp_path):
     gold = [{"kind": "label", "prompt": f"Is {n} even?", "completions": [str(n)],
              "details": {"gold": n % 2 == 0, "qualification": True}} for n in range(3)]

@@ -144,3 +144,43 @@ def test_invites_and_accounts_from_the_command_line(program, store):
 ])
 def test_wrong_use_is_one_line(program, store, arguments, typed, said, status):
     assert said in refused(program, "feedback", "accounts", "--store", store, *arguments, typed=typed, status=status)
+
+
+def test_tasks_of_every_kind_are_asked_once(program, tmp_path):
+    tasks = tmp_path / "tasks.jsonl"
+    tasks.write_text("".join(json.dumps(task) + "\n" for task in (
+        {"kind": "label", "prompt": "Say hello.", "completions": ["Hello."], "details": {"gold": True, "qualification": True}},
+        {"kind": "demonstration", "prompt": "Write a haiku."})))
+    ask = [program, "feedback", "ask", "--store", str(tmp_path / "new.db"), "--tasks", str(tasks)]
+    for count in (2, 0):
+        done = subprocess.run(ask, capture_output=True, text=True, check=True)
+        assert f"{count} new tasks asked for" in done.stderr
+    server = Server(tmp_path / "new.db", command=[program, "label"])
+    task = server.claim()
+    assert task["kind"] == "label" and "gold" not in json.dumps(task)
+    assert "--samples or --tasks" in refused(program, "feedback", "ask", "--store", tmp_path / "x.db")
+    tasks.write_text('{"kind": "label", "prompt": "p", "completions": ["a"], "details": {"gold": 3}}\n')
+    assert "tasks.jsonl:1] [task] expected as gold true or false" in refused(program, *ask[1:], status=1)
+
+
+def test_a_backup_is_taken_while_people_judge(program, store, tmp_path):
+    server = Server(store, command=[program, "label"])
+    task = server.claim()
+    identity = server.call("GET", "/api/state")[1]["store"]
+    from label_server import new_judgement
+
+    assert server.call("POST", "/api/submit", new_judgement(identity, task, "first"))[0] == 200
+    run(program, "feedback", "backup", "--store", store, "--output", tmp_path / "copy.db")
+    assert server.call("POST", "/api/submit", new_judgement(identity, task, "skip"))[0] == 200
+    rankings = {path: json.loads(run(program, "feedback", "stats", "--store", path))["kinds"]["human"]
+                for path in (store, tmp_path / "copy.db")}
+    assert rankings[store]["skips"] == 1 and rankings[tmp_path / "copy.db"]["skips"] == 0
+    assert rankings[tmp_path / "copy.db"]["rankings"] == 2
+    assert "pg_dump" in refused(program, "feedback", "backup", "--store", "postgresql://nowhere/x", "--output", tmp_path / "y")
+
+
+def test_an_export_under_pseudonyms_names_nobody(program, store, tmp_path):
+    for names in ([], ["--pseudonyms"]):
+        run(program, "feedback", "export", "--store", store, "--output", tmp_path / "rows.jsonl", *names)
+        text = (tmp_path / "rows.jsonl").read_text()
+        assert ("imported" in text) == (not names) and ('"annotator":"annotator-' in text) == bool(names)

@@ -12,6 +12,7 @@ namespace keel {
 namespace {
 
 constexpr size_t kLongestName = 64, kLongestPassword = 256, kLongestSecret = 128;
+constexpr int64_t kMostUses = 1000, kMostHours = 24 * 365;
 
 double steady_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -57,6 +58,35 @@ AccountDesk::Entered AccountDesk::join(const std::string& address, const Json& r
 AccountDesk::Entered AccountDesk::entered(const feedback::Account& account) {
   return {.answer = {{"lead", account.role == feedback::Role::lead}},
           .session = accounts_.start_session(account.name, std::time(nullptr))};
+}
+
+Json AccountDesk::people() {
+  Json list = Json::array();
+  for (const feedback::Account& account : accounts_.all())
+    list.push_back(
+        {{"name", account.name}, {"role", feedback::role_name(account.role)}, {"closed", account.closed}});
+  return list;
+}
+
+Json AccountDesk::invite(const Reader&, const Json& request) {
+  const std::string role = text_member(request, "role");
+  if (role != "annotator" && role != "lead")
+    throw BadRequest("expected annotator or lead as role, got another value");
+  const int64_t uses = whole_member(request, "uses"), hours = whole_member(request, "hours");
+  if (uses < 1 || uses > kMostUses || hours < 1 || hours > kMostHours)
+    throw BadRequest("expected 1 to 1000 uses within 1 to 8760 hours, got other numbers");
+  return {{"path",
+           "/join#" + accounts_.invite(feedback::role_named(role), std::time(nullptr) + 3600 * hours, uses)}};
+}
+
+Json AccountDesk::set_closed(const Reader& reader, const Json& request) {
+  const std::string name = text_member(request, "name", kLongestName);
+  const Json& closed = member(request, "closed");
+  if (!closed.is_boolean()) throw BadRequest("expected true or false in \"closed\", got another value");
+  if (key_of(name) == key_of(reader.name))
+    throw feedback::Refused("account", "expected somebody else's, got your own");
+  accounts_.set_closed(name, closed.get<bool>());
+  return people();
 }
 
 std::optional<Reader> AccountDesk::reader(const std::string& session) {

@@ -36,6 +36,16 @@ class AccountDesk {
   Entered join(const std::string& address, const Json& request);
   void sign_out(const std::string& session) { accounts_.end_session(session); }
 
+  // What a lead does; who the reader is was checked before.
+
+  /// [{name, role, closed}]
+  Json people();
+  /// {role, uses, hours} → {path}: of the page behind the new link.
+  Json invite(const Reader& reader, const Json& request);
+  /// {name, closed: true | false} → people(). Errors: feedback::Refused for an unknown name, or the reader's
+  /// own, so that a project always has a lead.
+  Json set_closed(const Reader& reader, const Json& request);
+
   /// Whose session it is; nothing for a forged or ended one.
   std::optional<Reader> reader(const std::string& session);
   /// What a request that changes something carries beside the cookie.

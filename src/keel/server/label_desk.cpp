@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "keel/feedback/judgement_rules.h"
 #include "keel/server/judgement_requests.h"
 #include "keel/server/markdown.h"
 #include "keel/server/requests.h"
@@ -143,6 +144,8 @@ Json LabelDesk::submit(const Reader& reader, const Json& request) {
     if (judgement.corrects && feedback::is_qualification(task))
       throw feedback::Refused("judgement",
                               "expected a first answer to the qualification round, got another try");
+    const std::string reason = refusal(reader, task);
+    if (feedback::is_answer(judgement.type) && !reason.empty()) throw feedback::Refused("judgement", reason);
   }
   const feedback::Receipt receipt = store_.submit(judgement, key);
   {

@@ -282,6 +282,12 @@ class LabelServer::Server {
   void set_account_routes() {
     enter("/api/sign-in", &AccountDesk::sign_in);
     enter("/api/join", &AccountDesk::join);
+    get("/api/people", [this](const httplib::Request& request) {
+      check_lead(request);
+      return account_desk_->people();
+    });
+    lead_call("/api/invite", &AccountDesk::invite);
+    lead_call("/api/close", &AccountDesk::set_closed);
     http_.Post("/api/sign-out", [this](const httplib::Request& request, httplib::Response& response) {
       answer_with(response, [&] {
         reader_of(request);
@@ -309,6 +315,15 @@ class LabelServer::Server {
   void call(const char* path, Json (LabelDesk::*method)(const Reader&, const Json&)) {
     http_.Post(path, [this, method](const httplib::Request& request, httplib::Response& response) {
       answer_with(response, [&] { return (desk_.*method)(reader_of(request), parse_body(request.body)); });
+    });
+  }
+
+  void lead_call(const char* path, Json (AccountDesk::*method)(const Reader&, const Json&)) {
+    http_.Post(path, [this, method](const httplib::Request& request, httplib::Response& response) {
+      answer_with(response, [&] {
+        check_lead(request);
+        return (account_desk_.get()->*method)(reader_of(request), parse_body(request.body));
+      });
     });
   }
 

@@ -85,8 +85,10 @@ TEST(Gold, RowsWithGoldAreFoundAndCounted) {
           R"({"kind": "label", "prompt": "p", "completions": ["a"], "details": {"gold": true, "qualification": true}})"
           "\n"
           R"({"kind": "label", "prompt": "p", "completions": ["b"]})"
+          "\n"
+          R"({"kind": "label", "prompt": "p", "completions": ["c"], "details": {"gold": true}})"
           "\n"));
-  ASSERT_EQ(gold.all().size(), 1u);
+  ASSERT_EQ(gold.all().size(), 2u);
   const int64_t anna = store->add_annotator({.name = "anna"}), task = gold.all().begin()->first;
   EXPECT_EQ(store->claim({.annotator = anna, .holder = "h"})->task, task);  // before all others
   EXPECT_FALSE(qualification_of(*store, gold.all(), anna).complete());
@@ -102,6 +104,7 @@ TEST(Gold, RowsWithGoldAreFoundAndCounted) {
   corrected.corrects = receipt.judgement;
   store->submit(corrected, "corrected");
   const QualificationState state = qualification_of(*store, gold.all(), anna);
+  EXPECT_EQ(state.asked, 1);  // gold among the others is not examined
   EXPECT_TRUE(state.complete());
   EXPECT_EQ(state.share(), 0);  // by the first answer
   const auto counts = gold_counts(store->judgements(Kinds::human, store->last_event()), gold.all());

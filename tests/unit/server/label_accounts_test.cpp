@@ -204,6 +204,32 @@ TEST_F(Accounted, AnInviteMakesAnAccountThatIsLoggedIn) {
   EXPECT_EQ(status_of(post("/api/join", request)), 409);
 }
 
+TEST_F(Accounted, LeadsInviteAndCloseAccounts) {
+  start();
+  const std::string anna = enter("anna"), lea = enter("lea");
+  const Json wanted = {{"role", "lead"}, {"uses", 1}, {"hours", 1}};
+  EXPECT_EQ(status_of(client().Get("/api/people", {{"Cookie", anna}})), 403);
+  EXPECT_EQ(status_of(post("/api/invite", wanted, with_token(anna))), 403);
+  EXPECT_EQ(status_of(post("/api/close", {{"name", "lea"}, {"closed", true}}, with_token(anna))), 403);
+  EXPECT_EQ(status_of(post("/api/invite", wanted, {{"Cookie", lea}})), 401);  // no token
+  const auto invited = post("/api/invite", wanted, with_token(lea));
+  ASSERT_EQ(status_of(invited), 200) << invited->body;
+  const std::string path = Json::parse(invited->body)["path"];
+  ASSERT_EQ(path.substr(0, 6), "/join#");
+  EXPECT_EQ(
+      Json::parse(
+          post("/api/join", {{"invite", path.substr(6)}, {"name", "max"}, {"password", kPassword}})->body),
+      (Json{{"lead", true}}));
+  for (const char* wrong :
+       {R"({"role": "admin", "uses": 1, "hours": 1})", R"({"role": "lead", "uses": 0, "hours": 1})",
+        R"({"role": "lead", "uses": 1, "hours": 8761})", R"({"role": "lead"})"})
+    EXPECT_EQ(status_of(post("/api/invite", Json::parse(wrong), with_token(lea))), 400) << wrong;
+  EXPECT_EQ(status_of(post("/api/close", {{"name", "Anna"}, {"closed", true}}, with_token(lea))), 200);
+  EXPECT_EQ(status_of(client().Get("/api/state", {{"Cookie", anna}})), 401);
+  EXPECT_EQ(status_of(post("/api/close", {{"name", "LEA"}, {"closed", true}}, with_token(lea))), 409);
+  EXPECT_EQ(Json::parse(client().Get("/api/people", {{"Cookie", lea}})->body).size(), 3u);
+}
+
 TEST_F(Accounted, RequestsHaveARate) {
   start();
   int refused = 0;

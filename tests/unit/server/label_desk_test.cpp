@@ -487,7 +487,10 @@ TEST_F(Qualification, WhoIsRightOftenEnoughGoesOn) {
   const Json bad = after(at, third, 2);
   EXPECT_TRUE(bad["task"].is_null());
   EXPECT_NE(bad["refusal"].get<std::string>().find("1 of 3 right"), std::string::npos);
-  EXPECT_TRUE(store_->leases(0).size() == 1);  // what was not given is not held
+  EXPECT_EQ(store_->leases(0).size(), 1u);  // what was not given is not held
+  Json unasked = ranking_of(good["task"], {1, 2}, "unasked");
+  EXPECT_NE(message_of([&] { at.submit(third, unasked); }).find("not enough"), std::string::npos);
+  at.submit(other_, unasked);
 }
 
 TEST_F(Qualification, NobodyTriesAgain) {
