@@ -13,6 +13,7 @@ import { button, element, make } from './dom.js';
 import { commandKey } from './keys.js';
 import { titled, words } from './passages.js';
 import { showPeople } from './people.js';
+import { offerReliability } from './reliability.js';
 import { notify, show } from './status.js';
 import { barChart, duration, percent, table, withInterval } from './tables.js';
 import { questionOf, viewFor } from './views.js';
@@ -23,6 +24,7 @@ const EXPORTS = [
   ['judgements.jsonl', 'The same under pseudonyms', '&names=pseudonyms'],
   ['summary.json', 'Counts and position bias'],
   ['agreement.json', 'Agreement'],
+  ['reliability.json', 'How far annotators can be relied on'],
   ['leaderboard.json', 'Models'],
   ['archive.jsonl', 'The whole record'],
 ];
@@ -51,6 +53,7 @@ function showOverview(board) {
   put('hours', barChart(board.hours.map(({ at, judgements }) => ({ name: name(at), value: judgements })), range),
     make('p', { class: 'hint', 'aria-hidden': 'true' }, `${range}.`));
   put('annotators', annotatorTable(board));
+  offerReliability(kinds.value);
   put('times', table('Time a task', ['Task', 'Answers', 'Median', 'A tenth below', 'A tenth above'],
     board.times.map(({ task, answers, median, low, high }) => [task, answers, duration(median), duration(low), duration(high)]),
     'No answer has told its time yet.'));

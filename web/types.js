@@ -74,6 +74,16 @@
 /** @typedef {{value: number, low: number | null, high: number | null, items?: number}} Estimate */
 
 /**
+ * How far annotators can be relied on, with the evidence; `expected` is a share of `total`.
+ * @typedef {object} Reliability
+ * @property {number} items
+ * @property {number} items_of_several
+ * @property {{annotator: string, judgements: number, verdict: string, accuracy: Estimate | null, ability: Estimate | null,
+ *   evidence: {what: string, count: number, total: number, expected: number, p: number}[]}[]} annotators
+ * @property {string[]} untold  what labels alone cannot tell
+ */
+
+/**
  * What the board shows of all.
  * @typedef {object} Overview
  * @property {number} now                    seconds since 1970, as every time here

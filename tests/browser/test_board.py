@@ -108,6 +108,20 @@ def test_it_follows_the_work(site):
     board.wait_for_function("() => document.querySelector('#annotators p')")
 
 
+def test_reliability_is_worked_out_when_it_is_asked_for(site):
+    at = site(pairs(12))
+    judged(at, names=["anna", SCRIPT, "cleo"], tasks=12)
+    page = board_of(at)
+    page.locator("#reliability button").click()
+    page.wait_for_selector("#reliability table")
+    assert "12 pairs, 12 of them judged by several." in page.locator("#reliability").text_content()
+    rows = {row[0]: row for row in cells(page, "reliability")}
+    assert set(rows) == {"anna", SCRIPT, "cleo"} and all(row[1] == "12" and row[4] for row in rows.values())
+    assert page.evaluate("window.broken") is None
+    page.locator("#kinds").select_option("ai")
+    page.wait_for_function("() => !document.querySelector('#reliability table')")
+
+
 def test_exports_are_downloads(site):
     at = site(TASKS)
     judged(at, names=["anna", "bert"])
@@ -119,13 +133,14 @@ def test_exports_are_downloads(site):
             links.nth(i).click()
         files[i] = (started.value.suggested_filename, open(started.value.path()).read())
     names = [name for name, _ in files.values()]
-    assert names == ["judgements.jsonl", "judgements.jsonl", "summary.json", "agreement.json", "leaderboard.json",
-                     "archive.jsonl"]
+    assert names == ["judgements.jsonl", "judgements.jsonl", "summary.json", "agreement.json", "reliability.json",
+                     "leaderboard.json", "archive.jsonl"]
     rows = [json.loads(line) for line in files[0][1].splitlines()]
     assert [row["annotator"] for row in rows] == ["anna"] * 3 + ["bert"] * 3
     assert "anna" not in files[1][1] and files[1][1].count('"annotator":"annotator-') == 6
-    assert json.loads(files[4][1])["battles"] == 2
-    assert files[5][1].startswith('{"keel_archive":1')
+    assert {one["annotator"] for one in json.loads(files[4][1])["annotators"]} == {"anna", "bert"}
+    assert json.loads(files[5][1])["battles"] == 2
+    assert files[6][1].startswith('{"keel_archive":1')
 
 
 def test_an_annotator_is_refused(site, tmp_path):

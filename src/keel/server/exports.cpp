@@ -10,13 +10,14 @@
 #include "keel/feedback/exchange.h"
 #include "keel/feedback/labels.h"
 #include "keel/feedback/leaderboard.h"
+#include "keel/feedback/reliability.h"
 #include "keel/feedback/summary.h"
 
 namespace keel {
 namespace {
 
-constexpr std::array<std::string_view, 5> kNames = {"judgements.jsonl", "summary.json", "agreement.json",
-                                                    "leaderboard.json", "archive.jsonl"};
+constexpr std::array<std::string_view, 6> kNames = {"judgements.jsonl", "summary.json",     "agreement.json",
+                                                    "reliability.json", "leaderboard.json", "archive.jsonl"};
 constexpr Bootstrap kBootstrap = {.seed = 1, .resamples = 1000};
 
 // A folder for one file, gone behind it; only its maker may look in.
@@ -38,6 +39,10 @@ class Passing {
  private:
   std::filesystem::path folder_;
 };
+
+Json reliability(feedback::Store& store, const std::vector<feedback::JudgedRow>& rows) {
+  return feedback::reliability_json(feedback::reliability(rows, feedback::gold_rows(store)));
+}
 
 Json leaderboard(feedback::Store& store, const std::vector<feedback::JudgedRow>& rows) {
   try {
@@ -66,9 +71,10 @@ std::string exported(feedback::Store& store, std::string_view name, feedback::Ki
     return read_file(passing.file());
   }
   const auto rows = store.judgements(kinds, event);
-  const Json figures = name == "summary.json"     ? feedback::summary_json(feedback::summarise(rows))
-                       : name == "agreement.json" ? feedback::agreement_json(rows, kBootstrap)
-                                                  : leaderboard(store, rows);
+  const Json figures = name == "summary.json"       ? feedback::summary_json(feedback::summarise(rows))
+                       : name == "agreement.json"   ? feedback::agreement_json(rows, kBootstrap)
+                       : name == "reliability.json" ? reliability(store, rows)
+                                                    : leaderboard(store, rows);
   return json_text(figures, 2) + "\n";
 }
 

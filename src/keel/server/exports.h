@@ -12,6 +12,7 @@ namespace keel {
 /// judgements.jsonl   the rows of `keel feedback export`
 /// summary.json       counts, agreement and position bias (`keel feedback stats`)
 /// agreement.json     `keel feedback agreement`
+/// reliability.json   `keel feedback reliability`
 /// leaderboard.json   `keel feedback elo`
 /// archive.jsonl      all records of the store
 std::span<const std::string_view> export_names();
