@@ -16,7 +16,8 @@ from crowdkit.aggregation.classification.dawid_skene import OneCoinDawidSkene
 from scipy.optimize import minimize
 from scipy.special import betaincinv, expit
 
-# Dawid and Skene 1979, table 1, checked against a public implementation's transcript (dallascard/dawid_skene): a word a patient; observer 1 three times, then observers 2 to 5.
+# Dawid and Skene 1979, table 1, checked against a public implementation's transcript (dallascard/dawid_skene): a
+# word a patient; observer 1 three times, then observers 2 to 5.
 ANAESTHETISTS = """
 1111111 3334334 1122122 2223121 2223222 2223322 1222111 3333433 2222223
 2322223 4444444 2223343 1111111 2223212 1211111 1112111 1111111 1111111
