@@ -124,8 +124,7 @@ std::optional<Account> Accounts::find(const std::string& name) {
   return row->step() ? std::optional(account_at(*row)) : std::nullopt;
 }
 
-// --- made and changed
-// ---------------------------------------------------------------------------------------
+// Made and changed.
 
 std::string Accounts::hashed(const std::string& password) {
   if (password.size() < kShortestPassword || password.size() > kLongestPassword)
@@ -197,8 +196,7 @@ void Accounts::set_closed(const std::string& name, bool closed) {
   });
 }
 
-// --- invites
-// ------------------------------------------------------------------------------------------------
+// Invites.
 
 std::string Accounts::invite(Role role, int64_t expires, int64_t uses) {
   if (uses < 1) throw Refused("invite", "expected one use or more, got " + std::to_string(uses));
@@ -246,8 +244,7 @@ Account Accounts::accept(const std::string& secret, const std::string& name, con
   return account;
 }
 
-// --- log-in
-// -------------------------------------------------------------------------------------------------
+// Log-in.
 
 std::optional<Account> Accounts::verify(const std::string& name, const std::string& password) {
   if (password.size() > kLongestPassword) return std::nullopt;

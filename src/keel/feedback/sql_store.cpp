@@ -113,8 +113,7 @@ std::vector<int64_t> SqlStore::integers(std::unique_ptr<Rows> rows) {
   return result;
 }
 
-// --- prompts, completions, annotators, models, guidelines
-// ---------------------------------------------------
+// Prompts, completions, annotators, models, guidelines.
 
 int64_t SqlStore::add_prompt(const Passage& prompt) {
   if (prompt.has_ids && prompt.ids.empty())
@@ -261,8 +260,7 @@ std::vector<Completion> SqlStore::completions_of(int64_t prompt) {
   return result;
 }
 
-// --- judgements
-// ---------------------------------------------------------------------------------------------
+// Judgements.
 
 Receipt SqlStore::submit(const Judgement& judgement, const std::string& key) {
   check_shape(judgement, key);
@@ -535,8 +533,7 @@ void SqlStore::take_out(const std::string& kind, int64_t id) {
   }
 }
 
-// --- names
-// --------------------------------------------------------------------------------------------------
+// Names.
 
 const char* annotator_kind_name(AnnotatorKind kind) {
   return kKindNames.at(static_cast<size_t>(kind));

@@ -148,8 +148,9 @@ class ChatModel {
       return tokenizer_->decode_completion(prompt, ids);
     };
     request.decode = text_of;
+    const auto completions = generate(model_, {request}, {.rows = count});
     std::vector<std::string> texts;
-    for (const Completion& drawn : generate(model_, {request}, {.rows = count}).front()) {
+    for (const Completion& drawn : completions.front()) {
       const std::string text = text_of(drawn.tokens);
       texts.push_back(text.substr(0, text.find(kNextTurn)));
     }

@@ -46,11 +46,11 @@ void compare(at::ScalarType type, double tolerance) {
 // What decoding does with the values of a block of keys; the plain product must not differ in the last bit.
 template <class T>
 void add_after_summing(at::ScalarType type) {
-  const Tensor a = normal_tensor({7, 64}, 3).to(type), b = pack<T>(normal_tensor({64, 96}, 4).to(type), false);
-  for (const auto product : {static_cast<void (*)(const ProductShape&, const T*, const T*, float*, bool)>(
-                                 &block_product_plain),
-                             static_cast<void (*)(const ProductShape&, const T*, const T*, float*, bool)>(
-                                 &block_product)}) {
+  const Tensor a = normal_tensor({7, 64}, 3).to(type),
+               b = pack<T>(normal_tensor({64, 96}, 4).to(type), false);
+  for (const auto product :
+       {static_cast<void (*)(const ProductShape&, const T*, const T*, float*, bool)>(&block_product_plain),
+        static_cast<void (*)(const ProductShape&, const T*, const T*, float*, bool)>(&block_product)}) {
     const ProductShape shape{7, 96, 64, 64, 96, 96};
     Tensor alone = at::empty({7, 96}, at::kFloat), added = normal_tensor({7, 96}, 5, at::kFloat);
     const Tensor before = added.clone();
