@@ -105,3 +105,23 @@ def test_choose_sets_what_is_asked_first(store):
         keel("feedback", "choose", store=store, by=by)
     ended = keel("feedback", "choose", store=store, by="diverse", reward_models=["nowhere"], check=False)
     assert ended.status == 2 and "expected --by uncertain" in ended.err
+
+
+def test_the_page_asks_until_it_is_decided_and_no_longer(tmp_path):
+    """Simulated annotators at the page: one of two models is plainly better."""
+    prompts = [f"Customer: My blue kettle number {i} does not work." for i in range(1500)]
+    answers = {"new": "I am sorry about your blue kettle. I will send you a replacement today. Thank you.", "old": "No."}
+    for model, text in answers.items():
+        write_rows(tmp_path / f"{model}.jsonl", [
+            {"prompt": prompt, "completion": text, "tokens": [3], "logps": [-1.0], "finish_reason": "stop"}
+            for prompt in prompts])
+    store = tmp_path / "feedback.db"
+    keel("feedback", "ask", store=store, samples=[f"{model}={tmp_path / model}.jsonl" for model in answers],
+         width=2, copies=1)
+    ended = keel("label", store=store, port=0, simulated=3, until_better="new", than="old", confidence=0.99)
+    assert "better at 99 %" in ended.err
+    found = json.loads(keel("feedback", "certify", store=store, kinds="simulated", better="new", than="old",
+                            confidence=0.99, json=True).out)
+    assert found["verdict"] == "better" and found["votes"] < len(prompts)
+    refused = keel("label", check=False, store=store, until_better="new")
+    assert refused.status == 2 and "expected --until-better and --than together" in refused.err

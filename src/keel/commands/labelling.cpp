@@ -5,7 +5,10 @@
 #include <iostream>
 #include <optional>
 #include <thread>
+#include <utility>
 
+#include "keel/base/error.h"
+#include "keel/base/log.h"
 #include "keel/feedback/accounts.h"
 #include "keel/server/label_server.h"
 #include "keel/server/simulated_readers.h"
@@ -16,6 +19,7 @@ namespace keel {
 namespace {
 
 constexpr int64_t kFirstInviteSeconds = 3600;
+constexpr auto kBetweenLooks = std::chrono::milliseconds(500);  // at what was judged meanwhile
 
 // Stops the server once so few tasks are left; never with -1.
 std::jthread stopper(feedback::Store& store, LabelServer& server, int64_t left) {
@@ -24,6 +28,22 @@ std::jthread stopper(feedback::Store& store, LabelServer& server, int64_t left) 
     while (!done.stop_requested() && store.size().open_tasks > left)
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
     server.stop();
+  });
+}
+
+// Asks for votes on two models while it is undecided which one is better, then stops the server.
+std::jthread decider(feedback::Store& store, LabelServer& server, const ServeOptions& o) {
+  if (o.until.better.empty()) return {};
+  return std::jthread([&store, &server, &o](const std::stop_token& done) {
+    const auto kinds = o.simulated > 0 ? feedback::Kinds::simulated : feedback::Kinds::human;
+    for (int64_t seen = -1; !done.stop_requested(); std::this_thread::sleep_for(kBetweenLooks)) {
+      const int64_t last = store.last_event();
+      if (std::exchange(seen, last) == last) continue;
+      const auto certificate = feedback::ask_until_decided(store, kinds, o.until, o.confidence);
+      if (certificate.votes.verdict == Verdict::undecided) continue;
+      log_info(feedback::certificate_text(certificate));
+      return server.stop();
+    }
   });
 }
 
@@ -64,12 +84,21 @@ void ServeOptions::visit(OptionVisitor& v) {
     "Where a TLS proxy on this machine serves these pages, as https://label.example.org.");
   v(&qualification, "qualification",
     "The share of the qualification round that an annotator must get right to go on.", within(0, 1));
+  v(&until.better, "until_better",
+    "Ask for votes on this model and --than first, and end when it can be said which one is better.");
+  v(&until.than, "than", "The model that --until-better is compared with.");
+  v(&confidence, "confidence", "Of that answer, however often one looks.", within(0.5, 0.999999));
   v(&stop_when_left, "stop_when_left",
     "End when no more tasks than these want an answer; -1: go on until Ctrl-C.", at_least(-1));
   v(&simulated, "simulated",
     "Simulated annotators (the demo's) that judge through this page's own interface; marked as simulated.",
     within(0, 64));
   v(&seed, "seed", "Names every draw of theirs.", at_least(0));
+}
+
+void ServeOptions::check() const {
+  if (until.better.empty() != until.than.empty())
+    throw UsageError("--than", "expected --until-better and --than together");
 }
 
 void serve_labels(feedback::Store& store, const ServeOptions& o, LabelHooks hooks, int64_t trained_event) {
@@ -93,7 +122,7 @@ void serve_labels(feedback::Store& store, const ServeOptions& o, LabelHooks hook
       server.port(), readers,
       [](const std::string& prompt, const std::string& text) { return gold(prompt, text, true); },
       static_cast<uint64_t>(o.seed));
-  const std::jthread stops = stopper(store, server, o.stop_when_left);
+  const std::jthread stops = stopper(store, server, o.stop_when_left), decides = decider(store, server, o);
   server.listen();
 }
 
