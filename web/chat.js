@@ -29,7 +29,7 @@ const message = element('message', HTMLTextAreaElement), work = element('work', 
 let server;
 /** @type {Outbox} */
 let outbox;
-/** What this tab keeps: what was said, the two answers that wait for a choice, the turn that was chosen last. @type {{messages: {role: string, content: string}[], turn: Turn | null, last: {prompt: number, completion: number} | null, rating: boolean}} */
+/** What this tab keeps: what was said, the two answers that wait for a choice, the turn that was chosen last. @type {{messages: {role: string, content: string, html: string}[], turn: Turn | null, last: {prompt: number, completion: number} | null, rating: boolean}} */
 let dialogue = { messages: [], turn: null, last: null, rating: false };
 /** @type {View | null} */
 let view = null;
@@ -45,8 +45,9 @@ function keep() {
 
 function showAll() {
   const { messages, turn, rating } = dialogue;
-  element('dialogue', HTMLElement).replaceChildren(...messages.map(({ role, content }) =>
-    make('li', { class: role }, make('h2', {}, role === 'user' ? 'You' : 'Model'), words({ text: content, html: '' }))));
+  const earlier = turn ? messages.slice(0, -1) : messages; // what was said last stands above its answers
+  element('dialogue', HTMLElement).replaceChildren(...earlier.map(({ role, content, html }) =>
+    make('li', { class: role }, make('h2', {}, role === 'user' ? 'You' : 'Model'), words({ text: content, html }))));
   const turns = messages.filter(({ role }) => role === 'assistant').length;
   element('turns', HTMLElement).textContent = `${turns} turn${turns === 1 ? '' : 's'} chosen`;
   element('question', HTMLElement).textContent = rating ? 'How far did the model go?'
@@ -88,12 +89,12 @@ function showRating({ prompt, completion }) {
 async function speak() {
   const content = message.value.trim();
   if (!content || sending) return;
-  const messages = [...dialogue.messages, { role: 'user', content }];
+  const messages = [...dialogue.messages, { role: 'user', content, html: '' }];
   sending = true;
   element('send', HTMLButtonElement).disabled = true;
   say('The model answers.');
   try {
-    const { prompt, completions } = await ask('/api/chat', { messages, mode });
+    const { prompt, completions } = await ask('/api/chat', { messages: messages.map(({ html: _, ...said }) => said), mode });
     dialogue = { ...dialogue, messages, turn: { prompt, completions } };
     message.value = '';
     notify('');
@@ -122,7 +123,7 @@ function chosen(task, part) {
 function goOnWith(task, part) {
   const ranks = part.ranks ?? [];
   const better = task.completions[ranks[1] < ranks[0] ? 1 : 0];
-  dialogue = { ...dialogue, messages: [...dialogue.messages, { role: 'assistant', content: better.text || '…' }], turn: null,
+  dialogue = { ...dialogue, messages: [...dialogue.messages, { role: 'assistant', content: better.text || '…', html: better.html }], turn: null,
     last: { prompt: task.prompt, completion: better.id } };
 }
 

@@ -114,6 +114,8 @@ def main(folder):
             page.context.close()
             page = entered(at, "Lea", "board", **options)
             page.wait_for_selector("#overview:not([hidden])")
+            page.click("#reliability button")
+            page.wait_for_selector("#reliability table")
             page.screenshot(path=folder / f"board-{width}.png", full_page=True)
             page.context.close()
         at.kill()
