@@ -5,11 +5,11 @@ ratings from 1 to 5, and the same ratings brought to each annotator's own scale 
 A rating adds what a number adds: each annotator has a scale and an offset of their own, and the number is whole. Time is
 reading (238 words a minute, Brysbaert 2019, "How many words do we read per minute?") and deciding: three seconds a
 rating, three seconds a comparison, of which a ranking of K takes log2(K!). A ranking reads its prompt once, a rating
-each time. Deciding at half and at twice the pace is told, too: it changes how many judgements fit, and nothing else.
+each time. A tenth of an arm's own judgements says when its training stops. Deciding at half and at twice the pace is told, too: it changes how many judgements fit, and nothing else.
 
 Texts: tulu-2-dpo-13b's answers to alpacaeval's instructions, 24 words of each; quality: how often one says you and your.
 
-    tools/results/rankings_or_ratings.py [--seeds 1 2 3]        writes docs/results/rankings-or-ratings.*
+    tools/results/rankings_or_ratings.py [--seeds 1 2 3 4 5]       writes docs/results/rankings-or-ratings.*
 """
 
 import argparse
@@ -24,10 +24,12 @@ import subprocess
 from reliability import HELD_OUT_INSTRUCTIONS, T_95, shortened, teacher
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ANNOTATORS, HOURS, HELD_OUT = 8, 4.0, 800
+ANNOTATORS, HOURS, HELD_OUT = 8, 16.0, 800
 WORDS_A_MINUTE, DECIDING = 238, 3.0  # and seconds
 NOISE, OFFSET, STRETCH = 0.7, 0.7, 0.4  # deviations: of what is seen, and of annotators' offsets and log-scales
-TRAINING = {"steps": 300, "batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 40, "max_length": 256}
+TRAINING = {"steps": 480, "batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 40, "max_length": 256,
+            "evaluate_every": 40, "select": "loss"}  # fmt: skip
+OWN_HELD_OUT = 0.1  # of the judgements of an arm: they say when to stop
 ARMS = {"pairs": 2, "rankings of 4": 4, "ratings": 1, "ratings by annotator": 1}
 
 
@@ -105,8 +107,10 @@ def instructions_of(data, draws):
 def accuracy(arguments, folder, arm, rows, held_out, seed):
     name = arm.replace(" ", "-")
     options = {"standardise": "annotator"} if arm == "ratings by annotator" else {}
-    keel(arguments, "reward", model=arguments.data / "weights-tinystories-656k", data=write(folder / f"{name}.jsonl", rows),
-         output=folder / name, seed=seed, **TRAINING, **options)  # fmt: skip
+    own = int(len(rows) * OWN_HELD_OUT)
+    keel(arguments, "reward", model=arguments.data / "weights-tinystories-656k", output=folder / name, seed=seed,
+         data=write(folder / f"{name}.jsonl", rows[own:]), validation=write(folder / f"{name}-own.jsonl", rows[:own]),
+         **TRAINING, **options)  # fmt: skip
     keel(arguments, "eval", "reward", model=folder / name / "final", data=held_out, output=folder / f"{name}.json")
     found = json.loads((folder / f"{name}.json").read_text())["accuracies"][0]
     return 100 * found["right"] / found["pairs"]
@@ -156,7 +160,7 @@ def main():
     parser.add_argument("--keel", default=str(ROOT / "build" / "keel"))
     parser.add_argument("--data", type=pathlib.Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--root", type=pathlib.Path, default=ROOT / "runs" / "rankings-or-ratings")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
     arguments = parser.parse_args()
     results = [figures(arguments, seed) for seed in arguments.seeds]
     folder = ROOT / "docs" / "results"
