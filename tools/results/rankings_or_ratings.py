@@ -151,7 +151,7 @@ def page(results):
     return "\n".join(
         ["# Rankings or ratings", "", purpose, "",
          f"{ANNOTATORS} annotators, {HOURS:g} hours in each arm; noise {NOISE}, offsets {OFFSET}, log-scales {STRETCH} (deviations). "
-         f"Reward models start from TinyStories-656K; {len(results)} seeds, intervals by Student's t.", "", *lines, "",
+         f"Reward models start from TinyStories-656K; {len(results)} seeds, intervals by Student's t. A difference whose interval holds 0 is none that these seeds show.", "", *lines, "",
          "tools/results/rankings_or_ratings.py wrote this page.", ""])  # fmt: skip
 
 
