@@ -154,3 +154,19 @@ def test_a_model_leads_back_to_its_judgements(store, tmp_path):
     lines = read_rows(tmp_path / "lineage.jsonl")
     assert [line["key"] for line in lines] == [row["key"] for row in read_rows(tmp_path / "reward.rows.jsonl")]
     assert "10 rows, judged from" in keel("feedback", "lineage", store=store, run=run).out
+
+
+def test_rankings_are_exported_as_trls_preferences(tmp_path):
+    rows = [{"prompt": "Hello?", "completions": ["a", "b", "c"], "ranks": [2, 1, 2]},
+            {"prompt": "And?", "completions": ["x", "y"], "ranks": [1, 1]},
+            {"prompt": "So?", "completion": "z", "label": True}]
+    store = imported(tmp_path, rows, "anna")
+    said = keel("feedback", "export", store=store, output=tmp_path / "trl.jsonl", format="trl").err
+    pairs = read_rows(tmp_path / "trl.jsonl")
+    assert [(row["prompt"], row["chosen"], row["rejected"]) for row in pairs] == [("Hello?", "b", "a"), ("Hello?", "b", "c")]
+    assert "2 pairs in" in said and "1 left out: ties alone" in said and "1 left out: no comparison" in said
+    again = imported(tmp_path, pairs, "ben", store="again.db")
+    keel("feedback", "export", store=again, output=tmp_path / "again.jsonl")
+    assert [row["ranks"] for row in read_rows(tmp_path / "again.jsonl")] == [[1, 2], [1, 2]]
+    refused = keel("feedback", "export", check=False, store=store, output=tmp_path / "x.jsonl", format="trl", targets="elo")
+    assert refused.status == 2

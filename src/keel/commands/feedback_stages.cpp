@@ -14,6 +14,7 @@
 #include "keel/feedback/store.h"
 #include "keel/feedback/summary.h"
 #include "keel/feedback/target_rows.h"
+#include "keel/rows/export.h"
 #include "keel/rows/samples.h"
 #include "keel/simulation/annotators.h"
 #include "keel/simulation/gold.h"
@@ -142,7 +143,7 @@ void run_import(ImportOptions& o) {
 }
 
 struct ExportOptions : StoreOptions {
-  std::string output, kinds = "human", held_out, weigh = "none", targets = "none";
+  std::string output, kinds = "human", format = "keel", held_out, weigh = "none", targets = "none";
   double held_out_share = 0.1, most_hostile = 0.75;
   int64_t seed = 1, last_event = 0;
   bool pseudonyms = false;
@@ -168,12 +169,16 @@ struct ExportOptions : StoreOptions {
       "Numbers to learn instead of judgements: what each completion's rankings amount to (elo, "
       "bradley_terry), or ratings by each annotator's own scale (standardised_ratings).",
       one_of({"none", "elo", "bradley_terry", "standardised_ratings"}));
+    v(&format, "format",
+      "The rows of all judgements that have some (keel), or the pairs of rankings as TRL reads preferences "
+      "(trl).",
+      one_of({"keel", "trl"}));
     v(&pseudonyms, "pseudonyms", "People under names that tell them apart and no more.");
     v(&output, "output", "The file of rows.", required_output());
   }
   void check() const override {
-    if (targets != "none" && (weigh != "none" || !held_out.empty()))
-      throw UsageError("--targets", "expected neither --weigh nor --held-out beside it");
+    if (targets != "none" && (weigh != "none" || !held_out.empty() || format != "keel"))
+      throw UsageError("--targets", "expected neither --weigh, --held-out nor --format beside it");
   }
 };
 
@@ -191,6 +196,15 @@ std::string counted(const std::map<feedback::JudgementType, int64_t>& counts) {
     text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + feedback::judgement_type_name(type) +
             (count == 1 ? "" : "s");
   return text.empty() ? "nothing" : text;
+}
+
+// What was written as Keel's rows again as TRL's preferences, a line for each strictly ordered pair.
+void rewrite_for_trl(const std::string& path) {
+  const RowsWritten written = write_rows(read_rows(path, RowFormat::keel).rows, RowFormat::trl, path);
+  std::string left_out;
+  for (const auto& [reason, count] : written.left_out)
+    left_out += "; " + std::to_string(count) + " left out: " + reason;
+  log_info(std::to_string(written.lines) + " pairs in " + path + left_out);
 }
 
 void run_export(ExportOptions& o) {
@@ -218,6 +232,9 @@ void run_export(ExportOptions& o) {
   }
   log_info(counted(counts.written) + " up to event " + std::to_string(event) +
            "; not written: " + counted(counts.left_out));
+  if (o.format == "keel") return;
+  rewrite_for_trl(o.output);
+  if (!o.held_out.empty()) rewrite_for_trl(o.held_out);
 }
 
 // To the file that is named, else to standard output.
