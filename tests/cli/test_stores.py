@@ -170,3 +170,19 @@ def test_rankings_are_exported_as_trls_preferences(tmp_path):
     assert [row["ranks"] for row in read_rows(tmp_path / "again.jsonl")] == [[1, 2], [1, 2]]
     refused = keel("feedback", "export", check=False, store=store, output=tmp_path / "x.jsonl", format="trl", targets="elo")
     assert refused.status == 2
+
+
+def test_margins_come_from_ratings_and_from_strength(tmp_path):
+    ids = lambda *words: [list(word) for word in words]
+    rankings_ = [{"prompt_ids": [5], "completions_ids": ids([6], [7]), "ranks": [1, 2]},
+                 {"prompt_ids": [8], "completions_ids": ids([9], [10]), "ranks": [2, 1], "strength": 3},
+                 {"prompt_ids": [11], "completions_ids": ids([12], [13]), "ranks": [1, 2]}]
+    ratings = [{"prompt_ids": [5], "completion_ids": [word], "ratings": {"helpful": value, "honest": 3}}
+               for word, value in ((6, 5), (7, 1))]
+    store = imported(tmp_path, rankings_ + ratings, "anna")
+    keel("reward", model=MODELS / "llama_tied", data=store, output=tmp_path / "run", margins=True, margin_scale=0.5, **TRAINING)
+    rows = read_rows(tmp_path / "run.rows.jsonl")
+    assert [row["scores"] for row in rows] == [[4, 2], [0, 3], [0, 0]]
+    ended = keel("reward", check=False, model=MODELS / "llama_tied", data=store, output=tmp_path / "plain", margin_scale=0.5,
+                 **TRAINING)
+    assert ended.status == 1 and "scores" in ended.err

@@ -1,5 +1,8 @@
 #include "keel/feedback/training_rows.h"
 
+#include <algorithm>
+#include <map>
+
 #include "keel/base/files.h"
 
 namespace keel::feedback {
@@ -53,6 +56,40 @@ std::set<int64_t> adjudicated(const std::vector<JudgedRow>& rows) {
   return tasks;
 }
 
+// By completion: the mean over its ratings by annotators who are not held out, each the mean of its
+// dimensions.
+std::map<int64_t, double> mean_ratings(const std::vector<JudgedRow>& rows,
+                                       const std::set<std::string>& held_out) {
+  std::map<int64_t, std::pair<double, int64_t>> sums;
+  for (const JudgedRow& row : rows) {
+    const auto& ratings = row.judgement.ratings;
+    if (row.judgement.type != JudgementType::rating || ratings.empty() ||
+        held_out.contains(row.annotator.name))
+      continue;
+    double sum = 0;
+    for (const auto& [dimension, value] : ratings) sum += value;
+    auto& [total, count] = sums[row.judgement.completions.at(0)];
+    total += sum / static_cast<double>(ratings.size());
+    ++count;
+  }
+  std::map<int64_t, double> means;
+  for (const auto& [completion, sum] : sums) means[completion] = sum.first / static_cast<double>(sum.second);
+  return means;
+}
+
+std::vector<double> scores_of(const Judgement& ranking, const std::map<int64_t, double>& ratings) {
+  const auto rated = [&](int64_t completion) { return ratings.contains(completion); };
+  std::vector<double> scores;
+  if (std::ranges::all_of(ranking.completions, rated)) {
+    for (const int64_t completion : ranking.completions) scores.push_back(ratings.at(completion));
+    return scores;
+  }
+  const int64_t best = std::ranges::min(ranking.ranks);
+  for (const int64_t rank : ranking.ranks)
+    scores.push_back(rank == best ? static_cast<double>(ranking.strength.value_or(0)) : 0.0);
+  return scores;
+}
+
 }  // namespace
 
 TrainingRowsCounts write_training_rows(Store& store, const TrainingRowsRequest& request,
@@ -63,6 +100,7 @@ TrainingRowsCounts write_training_rows(Store& store, const TrainingRowsRequest& 
   TrainingRowsCounts counts;
   std::string kept, apart;
   const std::set<int64_t> decided = adjudicated(rows);
+  const std::map<int64_t, double> ratings = mean_ratings(rows, request.held_out);
   for (const JudgedRow& row : rows) {
     if (!is_wanted(row.judgement.type, request.wanted)) continue;
     if (!row.judgement.adjudicates && decided.contains(row.judgement.task.value_or(0))) {
@@ -75,6 +113,8 @@ TrainingRowsCounts write_training_rows(Store& store, const TrainingRowsRequest& 
       ++counts.unreadable;
       continue;
     }
+    if (request.margins && row.judgement.type == JudgementType::ranking && !object->contains("turned"))
+      (*object)["scores"] = scores_of(row.judgement, ratings);
     (is_apart ? apart : kept) += json_text(*object) + "\n";
     ++(is_apart ? counts.held_out : counts.written);
     counts.turned += object->contains("turned");

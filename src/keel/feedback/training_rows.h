@@ -27,6 +27,10 @@ struct TrainingRowsRequest {
   /// The weight of a judgement's row, but of annotators who are held out; nothing: none is written, which is
   /// 1.
   JudgementWeight weight = {};
+  /// Rankings get `scores`, of which margins are made: the mean of the ratings of each completion where all
+  /// of them were rated, else how much better the best was said to be (strength, 1 to 3; the others 0), else
+  /// 0.
+  bool margins = false;
   /// Other than none: numbers instead of judgements (target_rows.h), without weights; those of held-out
   /// annotators are made of their judgements alone.
   Targets targets = Targets::none;

@@ -41,6 +41,9 @@ void StoreRows::visit(OptionVisitor& v) {
     "With --weigh reliability: the largest share of annotators that may be hostile; a larger camp is "
     "believed without gold items.",
     within(0.5, 1));
+  v(&margins, "margins",
+    "With a store as --data: rankings get the scores that --margin-scale asks for, from ratings of the same "
+    "completions, or from how much better the best was said to be.");
   v(&targets, "targets",
     "With a store as --data, numbers to learn instead of comparisons: what each completion's rankings amount "
     "to (elo, bradley_terry), or ratings by each annotator's own scale (standardised_ratings).",
@@ -53,6 +56,7 @@ void StoreRows::freeze(SupervisedOptions& options, feedback::Wanted wanted) cons
       throw UsageError("--held-out-annotators", "expected a store as --data, got " + options.data);
     if (weigh != "none") throw UsageError("--weigh", "expected a store as --data, got " + options.data);
     if (targets != "none") throw UsageError("--targets", "expected a store as --data, got " + options.data);
+    if (margins) throw UsageError("--margins", "expected a store as --data, got " + options.data);
     return;
   }
   if (weigh != "none" && targets != "none")
@@ -69,6 +73,7 @@ void StoreRows::freeze(SupervisedOptions& options, feedback::Wanted wanted) cons
         .kinds = feedback::kinds_named(judges),
         .last_event = store->last_event(),
         .held_out = {held_out_annotators.begin(), held_out_annotators.end()},
+        .margins = margins,
         .targets = feedback::targets_named(targets)};
     if (weigh == "reliability")
       request.weight = feedback::weight_by_reliability(*store, learned_from(*store, request), most_hostile);

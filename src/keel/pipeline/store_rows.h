@@ -19,6 +19,7 @@ struct StoreRows {
   std::vector<std::string> held_out_annotators;
   std::string weigh = "none", targets = "none";
   double most_hostile = 0.75;
+  bool margins = false;
 
   void visit(OptionVisitor& v);
   /// Puts the frozen rows in the place of options.data when that is a store, and those of held-out annotators
