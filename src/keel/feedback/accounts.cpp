@@ -9,10 +9,12 @@
 #include <stdexcept>
 
 #include "keel/base/files.h"
+#include "keel/base/secret.h"
 
 namespace keel::feedback {
 namespace {
 
+constexpr size_t kSecretBytes = 32;
 constexpr size_t kLongestName = 64, kShortestPassword = 10, kLongestPassword = 256;
 constexpr std::array<const char*, 2> kRoleNames = {"annotator", "lead"};
 constexpr auto kLongestWait = std::chrono::seconds(5);
@@ -45,13 +47,6 @@ bool is_printable(const std::string& text) {
     at += static_cast<size_t>(read);
   }
   return true;
-}
-
-std::string new_secret() {
-  std::array<unsigned char, 32> bytes{};
-  std::array<char, 2 * bytes.size() + 1> text{};
-  randombytes_buf(bytes.data(), bytes.size());
-  return sodium_bin2hex(text.data(), text.size(), bytes.data(), bytes.size());
 }
 
 Account account_at(const Rows& row) {
@@ -200,7 +195,7 @@ void Accounts::set_closed(const std::string& name, bool closed) {
 
 std::string Accounts::invite(Role role, int64_t expires, int64_t uses) {
   if (uses < 1) throw Refused("invite", "expected one use or more, got " + std::to_string(uses));
-  const std::string secret = new_secret();
+  const std::string secret = random_hex(kSecretBytes);
   const std::lock_guard lock(mutex_);
   database_->write([&] {
     database_->run("INSERT INTO invites (hash, role, expires, uses_left) VALUES (?1, ?2, ?3, ?4)",
@@ -276,7 +271,7 @@ std::optional<Account> Accounts::verify(const std::string& name, const std::stri
 std::string Accounts::start_session(const std::string& name, int64_t now) {
   const std::optional<Account> account = find(name);
   if (!account || account->closed) throw Refused("account", "expected an open account, got a closed one");
-  const std::string secret = new_secret(), folded = folded_name(name);
+  const std::string secret = random_hex(kSecretBytes), folded = folded_name(name);
   const std::lock_guard lock(mutex_);
   database_->write([&] {
     database_->run("DELETE FROM sessions WHERE expires <= ?1", now);

@@ -261,12 +261,7 @@ std::optional<Json> judgement_json(const JudgedRow& row) {
 
 std::optional<Json> judgement_json(JudgedRow row, double weight) {
   const bool turned = weight < 0;
-  auto& ranks = row.judgement.ranks;
-  if (turned && !ranks.empty()) {
-    const int64_t ends =
-        *std::min_element(ranks.begin(), ranks.end()) + *std::max_element(ranks.begin(), ranks.end());
-    for (int64_t& rank : ranks) rank = ends - rank;
-  }
+  if (turned) reverse_ranks(row.judgement.ranks);
   if (turned && row.judgement.label) row.judgement.label = !*row.judgement.label;
   std::optional<Json> object = judgement_json(row);
   if (!object) return object;
@@ -289,9 +284,8 @@ ExportCounts export_judgements(Store& store, Kinds kinds, int64_t last_event,
     if (options.names == Names::pseudonyms && row.annotator.kind == AnnotatorKind::human)
       row.annotator = pseudonym_of(row.annotator, identity);
     const JudgementType type = row.judgement.type;
-    std::optional<Json> object;
-    if (!options.types || options.types->contains(type))
-      object = options.weight ? judgement_json(row, options.weight(row)) : judgement_json(row);
+    const std::optional<Json> object =
+        options.weight ? judgement_json(row, options.weight(row)) : judgement_json(row);
     ++(object ? counts.written : counts.left_out)[type];
     if (object) file.write(json_text(*object) + "\n");
   }

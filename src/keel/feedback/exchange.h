@@ -48,13 +48,11 @@ using JudgementWeight = std::function<double(const JudgedRow&)>;
 enum class Names { own, pseudonyms };
 
 struct ExportOptions {
-  std::optional<std::set<JudgementType>> types = {};  // nothing: all that have rows
-  JudgementWeight weight = {};                        // nothing: none is written, which is 1
+  JudgementWeight weight = {};  // nothing: none is written, which is 1
   Names names = Names::own;
 };
 
-/// Writes JSON lines in the order of events, atomically: of the types that are wanted, or of all that have
-/// rows.
+/// Writes JSON lines in the order of events, atomically: of all types that have rows.
 ExportCounts export_judgements(Store& store, Kinds kinds, int64_t last_event,
                                const std::filesystem::path& path, const ExportOptions& options = {});
 

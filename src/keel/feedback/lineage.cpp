@@ -76,7 +76,7 @@ std::string date_of(int64_t at) {
   return text;
 }
 
-// The one input of the run that holds rows and was frozen beside it, else the data itself.
+// What the run was given as --data: of a store the rows that were frozen beside the run.
 fs::path data_of(const Json& manifest, const std::string& where) {
   const auto data =
       json_get<std::string>(json_get<Json>(manifest, "options", Json::object(), where), "data", "", where);

@@ -100,7 +100,7 @@ TrainingRowsCounts write_training_rows(Store& store, const TrainingRowsRequest& 
   TrainingRowsCounts counts;
   std::string kept, apart;
   const std::set<int64_t> decided = adjudicated(rows);
-  const std::map<int64_t, double> ratings = mean_ratings(rows, request.held_out);
+  const auto ratings = request.margins ? mean_ratings(rows, request.held_out) : std::map<int64_t, double>();
   for (const JudgedRow& row : rows) {
     if (!is_wanted(row.judgement.type, request.wanted)) continue;
     if (!row.judgement.adjudicates && decided.contains(row.judgement.task.value_or(0))) {

@@ -44,9 +44,7 @@ void permute_judgements(std::vector<Row>& rows, uint64_t seed) {
     if (uniform(key) < 0.5) continue;
     Row& row = rows[i];
     if (row.label) row.label = !*row.label;
-    if (row.ranks.empty()) continue;
-    const int64_t worst = std::ranges::max(row.ranks);
-    for (int64_t& rank : row.ranks) rank = worst + 1 - rank;
+    reverse_ranks(row.ranks);
   }
 }
 

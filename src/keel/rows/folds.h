@@ -15,7 +15,7 @@ namespace keel {
 std::vector<int64_t> folds_of(const RowFile& file, int64_t folds, const std::string& by, uint64_t seed);
 
 /// Turns the judgement of about half of the rows around, by a coin for each: nothing can be learned from
-/// what is left but what a reward model makes up. Ranks r of a row whose worst is w become w + 1 - r; labels
+/// what is left but what a reward model makes up. Orders are reversed (reverse_ranks), labels
 /// are negated. Control: an honest evaluation then finds no accuracy above one half.
 void permute_judgements(std::vector<Row>& rows, uint64_t seed);
 

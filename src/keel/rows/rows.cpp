@@ -50,6 +50,12 @@ RowFile read_rows(const std::filesystem::path& path, RowFormat named) {
   return rows.result();
 }
 
+void reverse_ranks(std::vector<int64_t>& ranks) {
+  if (ranks.empty()) return;
+  const auto [lowest, highest] = std::ranges::minmax(ranks);
+  for (int64_t& rank : ranks) rank = lowest + highest - rank;
+}
+
 const char* row_kind_name(RowKind kind) {
   static constexpr const char* kNames[] = {"text",    "prompt", "completion", "preference",
                                            "ranking", "label",  "rating"};

@@ -99,6 +99,9 @@ struct RowFile {
   int64_t records = 0;  // objects in the file; one may hold several rows
 };
 
+/// The order turned around: ranks from the same lowest to the same highest.
+void reverse_ranks(std::vector<int64_t>& ranks);
+
 /// How a file says what its rows are. `automatic` looks at the fields of each row.
 enum class RowFormat { automatic, keel, hh, qa_feedback, alpacaeval, label_studio, argilla, trl };
 

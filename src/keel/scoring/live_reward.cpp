@@ -46,17 +46,16 @@ int64_t LiveReward::ask(const ScoredSample& sample) {
 }
 
 std::map<int64_t, double> LiveReward::answers(const std::set<int64_t>& tasks) const {
-  std::map<int64_t, std::pair<double, int64_t>> sums;
-  for (const auto& row : store_->judgements(kinds_, store_->last_event())) {
-    const feedback::Judgement& judgement = row.judgement;
-    const std::optional<double> answer = signed_answer(judgement);
-    if (!answer || !judgement.task || !tasks.contains(*judgement.task)) continue;
-    auto& [sum, count] = sums[*judgement.task];
-    sum += *answer;
-    ++count;
-  }
   std::map<int64_t, double> means;
-  for (const auto& [task, sum] : sums) means[task] = sum.first / static_cast<double>(sum.second);
+  for (const int64_t task : tasks) {
+    double sum = 0, count = 0;
+    for (const auto& row : store_->judgements_of_task(task))
+      if (const auto answer = signed_answer(row.judgement);
+          answer && (kinds_ == feedback::Kinds::all ||
+                     feedback::annotator_kind_name(row.annotator.kind) == options_.judges))
+        sum += *answer, ++count;
+    if (count > 0) means[task] = sum / count;
+  }
   return means;
 }
 

@@ -14,10 +14,6 @@ namespace {
 constexpr size_t kLongestName = 64, kLongestPassword = 256, kLongestSecret = 128;
 constexpr int64_t kMostUses = 1000, kMostHours = 24 * 365;
 
-double steady_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 // One key for all spellings of a name; what is no name is nobody's.
 std::string key_of(const std::string& name) {
   try {

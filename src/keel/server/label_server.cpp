@@ -145,10 +145,6 @@ int64_t number_of(const std::string& text) {
   return number;
 }
 
-double steady_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 void check_options(const LabelOptions& options, bool has_accounts) {
   if (options.host.empty()) throw UsageError("host", "expected an address to listen on, got an empty one");
   if (!has_accounts && !is_loopback(options.host))

@@ -1,9 +1,15 @@
 #include "keel/server/rate_limit.h"
 
+#include <chrono>
+
 #include <algorithm>
 #include <vector>
 
 namespace keel {
+
+double steady_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 bool RateLimit::take(const std::string& key, double now) {
   const std::lock_guard lock(mutex_);

@@ -8,6 +8,9 @@
 
 namespace keel {
 
+/// Seconds by a clock that never goes back.
+double steady_seconds();
+
 /// Safe to use from several threads. Holds no more than kMostKeys buckets: of strangers beyond that, those
 /// that have waited longest are forgotten first.
 class RateLimit {
@@ -17,7 +20,7 @@ class RateLimit {
   /// `burst` at once, `per_second` in the long run.
   RateLimit(double burst, double per_second) : burst_(burst), per_second_(per_second) {}
 
-  /// Takes a token; false: there is none. `now` in seconds, by a clock that never goes back.
+  /// Takes a token; false: there is none. `now`: steady_seconds().
   bool take(const std::string& key, double now);
   /// Undoes a take: what happened does not count.
   void give_back(const std::string& key);

@@ -1,17 +1,17 @@
 #include "keel/server/simulated_readers.h"
 
 #include <httplib.h>
-#include <sodium.h>
 
-#include <array>
 #include <chrono>
 
 #include "keel/base/json.h"
 #include "keel/base/log.h"
+#include "keel/base/secret.h"
 
 namespace keel {
 namespace {
 
+constexpr size_t kTokenBytes = 16;
 constexpr auto kPause = std::chrono::milliseconds(200);  // before asking again when there is nothing to do
 
 // One connection's requests; nothing when the server does not answer or refuses.
@@ -32,13 +32,6 @@ class Client {
   httplib::Headers headers_;
 };
 
-std::string new_token() {
-  std::array<unsigned char, 16> bytes{};
-  std::array<char, 2 * bytes.size() + 1> text{};
-  randombytes_buf(bytes.data(), bytes.size());
-  return sodium_bin2hex(text.data(), text.size(), bytes.data(), bytes.size());
-}
-
 }  // namespace
 
 std::vector<SimulatedReader> simulated_readers(int64_t count) {
@@ -47,7 +40,7 @@ std::vector<SimulatedReader> simulated_readers(int64_t count) {
   for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
     Annotator annotator = kinds[i % kinds.size()];
     if (i >= kinds.size()) annotator.name += " " + std::to_string(i / kinds.size() + 1);
-    readers.push_back({annotator, new_token()});
+    readers.push_back({annotator, random_hex(kTokenBytes)});
   }
   return readers;
 }
